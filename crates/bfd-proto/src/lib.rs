@@ -1,0 +1,1 @@
+//! BFD as pure state machines.

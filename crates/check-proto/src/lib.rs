@@ -1,0 +1,1 @@
+//! Health-check dialogues, pool and quorum as pure state machines.

@@ -1,0 +1,1 @@
+//! The same case on the reference's binary and on ours.

@@ -1,0 +1,1 @@
+//! The parent: load configuration, supervise roles, run scripts.

@@ -1,0 +1,1 @@
+//! Messages between core and its roles, and the frame codec.

@@ -1,0 +1,1 @@
+//! Hosts as network namespaces, links, captures, crafted packets, process control.

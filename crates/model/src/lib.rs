@@ -1,0 +1,1 @@
+//! Typed configuration as the program sees it, and its diff.

@@ -1,0 +1,1 @@
+//! Kernel netlink messages and their socket.

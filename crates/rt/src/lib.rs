@@ -1,0 +1,1 @@
+//! The mio loop, timers, signals, channels, privilege drop and spawning.

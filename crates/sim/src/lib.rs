@@ -1,0 +1,1 @@
+//! A deterministic world that drives every state machine.

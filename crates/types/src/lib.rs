@@ -1,0 +1,1 @@
+//! Newtypes with units that cannot be confused.

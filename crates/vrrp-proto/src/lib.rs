@@ -1,0 +1,1 @@
+//! VRRP as pure state machines: codec, authentication, timing, election, groups.

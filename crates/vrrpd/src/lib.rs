@@ -1,0 +1,1 @@
+//! The vrrp role: bytes in, actions out, reports.

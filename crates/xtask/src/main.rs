@@ -1,0 +1,2 @@
+//! Project tasks: demo, test, bench, ci.
+fn main() {}
