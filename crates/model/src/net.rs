@@ -1,0 +1,249 @@
+//! Addresses, routes and rules as the kernel is asked to hold them.
+
+use core::net::{IpAddr, Ipv4Addr};
+use core::time::Duration;
+use serde::{Deserialize, Serialize};
+use types::{Family, Prefix};
+
+/// An entry of `virtual_ipaddress`, `virtual_ipaddress_excluded` or
+/// `static_ipaddress`.
+#[derive(Debug, Clone, PartialEq, Eq, Hash, Serialize, Deserialize)]
+pub struct Address {
+    /// Address and prefix length.
+    pub prefix: Prefix,
+    /// Interface; `None` is the instance's (or the default interface).
+    pub dev: Option<String>,
+    /// Route scope (`RT_SCOPE_*`), IPv4 only.
+    pub scope: u8,
+    /// Broadcast address.
+    pub broadcast: Option<Ipv4Addr>,
+    /// Address label, at most 15 bytes.
+    pub label: Option<String>,
+    /// The other end of a point-to-point address.
+    pub peer: Option<Prefix>,
+    /// `IFA_F_*` bits that the entry asks for; NODAD is already in for IPv6
+    /// unless `-nodad` was given.
+    pub flags: u32,
+    /// Preferred lifetime in seconds; `None` is the default (0 for an IPv6
+    /// /128, else forever), `u32::MAX` forever.
+    pub preferred_lft: Option<u32>,
+    /// Somebody else's deletion is not acted upon.
+    pub no_track: bool,
+    /// Put it on a VMAC of its interface.
+    pub use_vmac: bool,
+    /// Track group of a static address.
+    pub track_group: Option<String>,
+}
+
+impl Address {
+    /// A plain address with every option at its default.
+    pub fn plain(prefix: Prefix) -> Self {
+        Address {
+            prefix,
+            dev: None,
+            scope: 0,
+            broadcast: None,
+            label: None,
+            peer: None,
+            flags: 0,
+            preferred_lft: None,
+            no_track: false,
+            use_vmac: false,
+            track_group: None,
+        }
+    }
+}
+
+/// How a route is put in.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Default, Serialize, Deserialize)]
+pub enum RouteInsert {
+    /// Create, before equal ones.
+    #[default]
+    Prepend,
+    /// Create, fail when it exists.
+    Add,
+    /// Create, after equal ones.
+    Append,
+}
+
+/// A lockable metric (`lock` keeps the kernel from changing it).
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize, Deserialize)]
+pub struct Metric {
+    /// `RTAX_*` number.
+    pub kind: u16,
+    /// Value in the kernel's unit.
+    pub value: u32,
+    /// Whether it is locked.
+    pub lock: bool,
+}
+
+/// Lightweight tunnel encapsulation of a route or next hop.
+#[derive(Debug, Clone, PartialEq, Eq, Hash, Serialize, Deserialize)]
+pub enum Encap {
+    /// `encap ip`.
+    Ip(IpEncap),
+    /// `encap ip6`.
+    Ip6(IpEncap),
+    /// `encap mpls`: label stack, outermost first.
+    Mpls(Vec<u32>),
+    /// `encap ila`: locator.
+    Ila(u64),
+}
+
+/// Parameters of `encap ip` and `encap ip6`.
+#[derive(Debug, Clone, PartialEq, Eq, Hash, Default, Serialize, Deserialize)]
+pub struct IpEncap {
+    /// Tunnel id.
+    pub id: Option<u64>,
+    /// Destination.
+    pub dst: Option<IpAddr>,
+    /// Source.
+    pub src: Option<IpAddr>,
+    /// TOS or traffic class.
+    pub tos: Option<u8>,
+    /// TTL or hop limit.
+    pub ttl: Option<u8>,
+    /// Flags.
+    pub flags: Option<u16>,
+}
+
+/// One next hop.
+#[derive(Debug, Clone, PartialEq, Eq, Hash, Default, Serialize, Deserialize)]
+pub struct NextHop {
+    /// Gateway.
+    pub via: Option<IpAddr>,
+    /// Interface.
+    pub dev: Option<String>,
+    /// Weight 1 to 256; `None` is 1.
+    pub weight: Option<u16>,
+    /// The gateway is on the link whatever the routes say.
+    pub onlink: bool,
+    /// Encapsulation.
+    pub encap: Option<Encap>,
+    /// Realms, (source, destination) packed as the kernel does.
+    pub realms: Option<u32>,
+}
+
+/// An entry of `virtual_routes` or `static_routes`.
+#[derive(Debug, Clone, PartialEq, Eq, Hash, Serialize, Deserialize)]
+pub struct Route {
+    /// Family.
+    pub family: Family,
+    /// `RTN_*` type.
+    pub kind: u8,
+    /// Insertion mode.
+    pub insert: RouteInsert,
+    /// Destination; `None` is the default route.
+    pub dst: Option<Prefix>,
+    /// `from` prefix, IPv6.
+    pub from: Option<Prefix>,
+    /// Preferred source.
+    pub src: Option<IpAddr>,
+    /// First (or only) hop.
+    pub hop: NextHop,
+    /// Further hops of a multipath route.
+    pub nexthops: Vec<NextHop>,
+    /// Routing table.
+    pub table: u32,
+    /// Use the table of this VRF interface.
+    pub vrf: Option<String>,
+    /// Metric.
+    pub priority: Option<u32>,
+    /// TOS.
+    pub tos: u8,
+    /// `RTPROT_*`; 18 is keepalived's.
+    pub protocol: u8,
+    /// Scope, when given.
+    pub scope: Option<u8>,
+    /// Lifetime in seconds, IPv6.
+    pub expires: Option<u32>,
+    /// Metrics by number.
+    pub metrics: Vec<Metric>,
+    /// Congestion control and whether it is locked.
+    pub congctl: Option<(String, bool)>,
+    /// Router preference, IPv6.
+    pub pref: Option<u8>,
+    /// Propagate TTL into MPLS.
+    pub ttl_propagate: Option<bool>,
+    /// Somebody else's deletion is not acted upon.
+    pub no_track: bool,
+    /// Track group of a static route.
+    pub track_group: Option<String>,
+}
+
+/// What a rule does.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize, Deserialize)]
+pub enum RuleAction {
+    /// Look up this table.
+    Table(u32),
+    /// Look up the table of the packet's VRF.
+    L3mdev,
+    /// Go on at the rule of this priority.
+    Goto(u32),
+    /// Nothing.
+    Nop,
+    /// Drop silently.
+    Blackhole,
+    /// Drop with ICMP unreachable.
+    Unreachable,
+    /// Drop with ICMP prohibited.
+    Prohibit,
+}
+
+/// An entry of `virtual_rules` or `static_rules`.
+#[derive(Debug, Clone, PartialEq, Eq, Hash, Serialize, Deserialize)]
+pub struct Rule {
+    /// Family.
+    pub family: Family,
+    /// Source prefix.
+    pub from: Option<Prefix>,
+    /// Destination prefix.
+    pub to: Option<Prefix>,
+    /// Whether the selector is inverted.
+    pub not: bool,
+    /// The action.
+    pub action: RuleAction,
+    /// Priority.
+    pub priority: u32,
+    /// TOS.
+    pub tos: u8,
+    /// Mark and mask.
+    pub fwmark: Option<(u32, u32)>,
+    /// Realms.
+    pub realms: Option<u32>,
+    /// Ignore routes with a shorter or equal prefix.
+    pub suppress_prefixlength: Option<u32>,
+    /// Ignore routes out of this interface group.
+    pub suppress_ifgroup: Option<u32>,
+    /// Incoming interface.
+    pub iif: Option<String>,
+    /// Outgoing interface.
+    pub oif: Option<String>,
+    /// Tunnel id.
+    pub tunnel_id: Option<u64>,
+    /// User id range.
+    pub uid_range: Option<(u32, u32)>,
+    /// `FRA_PROTOCOL`; 18 is keepalived's.
+    pub protocol: u8,
+    /// IP protocol.
+    pub ip_proto: Option<u8>,
+    /// Source port range.
+    pub sport: Option<(u16, u16)>,
+    /// Destination port range.
+    pub dport: Option<(u16, u16)>,
+    /// Somebody else's deletion is not acted upon.
+    pub no_track: bool,
+    /// Track group of a static rule.
+    pub track_group: Option<String>,
+}
+
+/// `garp_group`: interfaces sharing one rate limit.
+#[derive(Debug, Clone, PartialEq, Eq, Default, Serialize, Deserialize)]
+pub struct GarpGroup {
+    /// Least time between gratuitous ARPs.
+    pub garp_interval: Option<Duration>,
+    /// Least time between unsolicited neighbour advertisements.
+    pub gna_interval: Option<Duration>,
+    /// Member interfaces.
+    pub interfaces: Vec<String>,
+}
