@@ -1,1 +1,23 @@
 //! Kernel netlink messages and their socket.
+//!
+//! Owns the encoding and parsing of rtnetlink messages (pure functions over bytes, one file per
+//! subject) and one file, [`socket`], that talks to the kernel. Never decides anything: which
+//! address to add and when is the caller's.
+//!
+//! - [`wire`]: message and attribute framing (`linux/netlink.h`).
+//! - [`addr`], [`link`]: `RTM_*ADDR` and `RTM_*LINK`.
+//! - [`socket`]: [`NlSocket`](socket::NlSocket), for single requests, dumps and notifications.
+//! - [`batch`]: [`Batch`](batch::Batch), many requests per system call, answers counted.
+
+pub mod addr;
+pub mod batch;
+pub mod error;
+pub mod link;
+pub mod socket;
+pub mod wire;
+
+pub use addr::{AddrEvent, AddrSpec};
+pub use batch::{Batch, Outcome, Pace, Seq};
+pub use error::NlError;
+pub use link::Link;
+pub use socket::{Event, NlSocket};

@@ -1,0 +1,188 @@
+//! `RTM_NEWLINK`, `RTM_DELLINK`, `RTM_SETLINK` (`linux/if_link.h`, rtnetlink(7)).
+
+use crate::wire::{self, Msg};
+use nix::libc;
+
+/// `RTM_NEWLINK`.
+pub const NEW: u16 = libc::RTM_NEWLINK;
+/// `RTM_DELLINK`.
+pub const DEL: u16 = libc::RTM_DELLINK;
+/// `RTM_GETLINK`.
+pub const GET: u16 = libc::RTM_GETLINK;
+
+/// `IFF_UP`.
+pub const F_UP: u32 = libc::IFF_UP as u32;
+/// `IFF_RUNNING`.
+pub const F_RUNNING: u32 = libc::IFF_RUNNING as u32;
+/// `IFF_NOARP`.
+pub const F_NOARP: u32 = libc::IFF_NOARP as u32;
+/// `IFF_LOOPBACK`.
+pub const F_LOOPBACK: u32 = libc::IFF_LOOPBACK as u32;
+/// `IFF_POINTOPOINT`.
+pub const F_POINTOPOINT: u32 = libc::IFF_POINTOPOINT as u32;
+/// `IFF_MULTICAST`.
+pub const F_MULTICAST: u32 = libc::IFF_MULTICAST as u32;
+
+/// `MACVLAN_MODE_PRIVATE`: the mode of a virtual-MAC link.
+pub const MACVLAN_PRIVATE: u32 = 1;
+
+/// Length of `struct ifinfomsg`.
+const IFINFOMSG_LEN: usize = 16;
+/// `IFLA_MACVLAN_MODE`.
+const IFLA_MACVLAN_MODE: u16 = 1;
+/// `IFLA_PERM_ADDRESS`.
+const IFLA_PERM_ADDRESS: u16 = 54;
+
+/// A network interface as the kernel reports it.
+#[derive(Debug, Clone, PartialEq, Eq, Default)]
+pub struct Link {
+    /// Interface index.
+    pub index: u32,
+    /// Interface name.
+    pub name: String,
+    /// `IFF_*`.
+    pub flags: u32,
+    /// `ARPHRD_*`: 1 Ethernet, 32 InfiniBand, 772 loopback.
+    pub hw_type: u16,
+    /// Maximum transmission unit in bytes.
+    pub mtu: u32,
+    /// Link-layer address: 6 bytes on Ethernet, 20 on InfiniBand.
+    pub mac: Vec<u8>,
+    /// The address the hardware came with, where the driver says.
+    pub perm_mac: Option<Vec<u8>>,
+    /// Link-layer broadcast address.
+    pub broadcast: Vec<u8>,
+    /// Index of the bridge, bond or VRF that it belongs to.
+    pub master: Option<u32>,
+    /// Kind of a virtual link (`macvlan`, `veth`, `vrf`...).
+    pub kind: Option<String>,
+    /// Mode of a macvlan (`MACVLAN_MODE_*`).
+    pub macvlan_mode: Option<u32>,
+    /// `IF_OPER_*` of RFC 2863 (6 is up).
+    pub operstate: u8,
+    /// Index of the link below (`IFLA_LINK`). Of a veth it is the other end's index, in whatever
+    /// namespace that is.
+    pub parent: Option<u32>,
+    /// Set when [`Link::parent`] counts in another network namespace (`IFLA_LINK_NETNSID`).
+    pub parent_netns: Option<u32>,
+    /// Group of the device (`ip link set group`).
+    pub group: u32,
+}
+
+impl Link {
+    /// Whether the interface can carry adverts: administratively up and running.
+    pub const fn is_up(&self) -> bool {
+        self.flags & F_UP != 0 && self.flags & F_RUNNING != 0
+    }
+
+    /// Whether it is a macvlan.
+    pub fn is_macvlan(&self) -> bool {
+        self.kind.as_deref() == Some("macvlan")
+    }
+
+    /// Reads the body of a link message; `None` when it is malformed, without name, or comes from
+    /// another family than the device's own (bridge ports send such).
+    pub fn parse(payload: &[u8]) -> Option<Self> {
+        let header = payload.get(..IFINFOMSG_LEN)?;
+        if i32::from(*header.first()?) != libc::AF_UNSPEC {
+            return None;
+        }
+        let mut link = Link {
+            index: wire::u32_at(header, 4)?,
+            flags: wire::u32_at(header, 8)?,
+            hw_type: wire::u16_at(header, 2)?,
+            ..Link::default()
+        };
+        for (kind, value) in wire::attrs(payload.get(IFINFOMSG_LEN..)?) {
+            link.take(kind, value);
+        }
+        (!link.name.is_empty() && link.index != 0).then_some(link)
+    }
+
+    fn take(&mut self, kind: u16, value: &[u8]) {
+        match kind {
+            libc::IFLA_IFNAME => self.name = wire::string(value),
+            libc::IFLA_MTU => self.mtu = wire::u32_at(value, 0).unwrap_or_default(),
+            libc::IFLA_ADDRESS => self.mac = value.to_vec(),
+            libc::IFLA_BROADCAST => self.broadcast = value.to_vec(),
+            IFLA_PERM_ADDRESS => self.perm_mac = Some(value.to_vec()),
+            libc::IFLA_MASTER => self.master = wire::u32_at(value, 0),
+            libc::IFLA_LINK => self.parent = wire::u32_at(value, 0).filter(|index| *index != 0),
+            libc::IFLA_LINK_NETNSID => self.parent_netns = wire::u32_at(value, 0),
+            libc::IFLA_OPERSTATE => self.operstate = value.first().copied().unwrap_or_default(),
+            libc::IFLA_GROUP => self.group = wire::u32_at(value, 0).unwrap_or_default(),
+            libc::IFLA_LINKINFO => self.take_info(value),
+            _ => {}
+        }
+    }
+
+    fn take_info(&mut self, info: &[u8]) {
+        for (kind, value) in wire::attrs(info) {
+            match kind {
+                libc::IFLA_INFO_KIND => self.kind = Some(wire::string(value)),
+                // IFLA_INFO_KIND comes first, so the kind is known when its data arrives.
+                libc::IFLA_INFO_DATA if self.is_macvlan() => {
+                    self.macvlan_mode = wire::attrs(value)
+                        .find(|(kind, _)| *kind == IFLA_MACVLAN_MODE)
+                        .and_then(|(_, mode)| wire::u32_at(mode, 0));
+                }
+                _ => {}
+            }
+        }
+    }
+}
+
+fn header(msg: &mut Msg<'_>, index: u32, flags: u32, change: u32) {
+    let mut raw = [0u8; IFINFOMSG_LEN];
+    raw[4..8].copy_from_slice(&index.to_ne_bytes());
+    raw[8..12].copy_from_slice(&flags.to_ne_bytes());
+    raw[12..16].copy_from_slice(&change.to_ne_bytes());
+    msg.bytes(&raw);
+}
+
+/// Appends the body of an `RTM_GETLINK` dump.
+pub fn encode_dump(msg: &mut Msg<'_>) {
+    header(msg, 0, 0, 0);
+}
+
+/// Appends the body of an `RTM_NEWLINK` request that sets a link up or down.
+pub fn encode_set_up(msg: &mut Msg<'_>, index: u32, up: bool) {
+    header(msg, index, if up { F_UP } else { 0 }, F_UP);
+}
+
+/// Appends the body of an `RTM_DELLINK` request.
+pub fn encode_del(msg: &mut Msg<'_>, index: u32) {
+    header(msg, index, 0, 0);
+}
+
+/// A macvlan to be made; the request is `RTM_NEWLINK` with create and exclusive flags.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Macvlan {
+    /// Name of the new link, at most 15 bytes.
+    pub name: String,
+    /// Index of the link it sits on.
+    pub parent: u32,
+    /// Its link-layer address.
+    pub mac: [u8; 6],
+    /// `MACVLAN_MODE_*`, [`MACVLAN_PRIVATE`] for a virtual router.
+    pub mode: u32,
+    /// Device group.
+    pub group: u32,
+}
+
+impl Macvlan {
+    /// Appends the body of the request.
+    pub fn encode(&self, msg: &mut Msg<'_>) {
+        header(msg, 0, 0, 0);
+        msg.attr_str(libc::IFLA_IFNAME, &self.name);
+        msg.attr_u32(libc::IFLA_LINK, self.parent);
+        msg.attr(libc::IFLA_ADDRESS, &self.mac);
+        if self.group != 0 {
+            msg.attr_u32(libc::IFLA_GROUP, self.group);
+        }
+        msg.nest(libc::IFLA_LINKINFO, |info| {
+            info.attr_str(libc::IFLA_INFO_KIND, "macvlan");
+            info.nest(libc::IFLA_INFO_DATA, |data| data.attr_u32(IFLA_MACVLAN_MODE, self.mode));
+        });
+    }
+}
