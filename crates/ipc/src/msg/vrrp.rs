@@ -1,0 +1,148 @@
+//! Between core and the vrrp role.
+
+use super::{Dump, Generation, Hello, LogSetup, TrackValue};
+use model::{Global, TrackObject, Vrrp};
+use serde::{Deserialize, Serialize};
+use types::TrackId;
+
+/// Everything the vrrp role needs to know of a configuration.
+#[derive(Debug, Clone, PartialEq, Eq, Default, Serialize, Deserialize)]
+pub struct VrrpSetup {
+    /// Which load this is.
+    pub generation: Generation,
+    /// Daemon-wide settings.
+    pub global: Global,
+    /// Instances, groups and static objects.
+    pub vrrp: Vrrp,
+    /// Tracked objects (names, kinds, weights).
+    pub tracks: Vec<TrackObject>,
+    /// Their values at this moment, by id.
+    pub values: Vec<TrackValue>,
+    /// Command-line settings.
+    pub options: VrrpOptions,
+}
+
+/// Command-line settings of the vrrp role.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize, Deserialize)]
+pub struct VrrpOptions {
+    /// `--release-vips`: delete addresses even when this run did not add
+    /// them.
+    pub release_vips: bool,
+    /// `--dont-release-vrrp`: leave addresses, routes and rules at stop.
+    pub dont_release: bool,
+    /// `--dump-conf`.
+    pub dump_conf: bool,
+}
+
+/// Core to vrrp.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub enum CoreToVrrp {
+    /// First message.
+    Hello(Hello, LogSetup),
+    /// Check this configuration and keep it ready.
+    Prepare(Box<VrrpSetup>),
+    /// Run the prepared configuration.
+    Commit(Generation),
+    /// Forget the prepared configuration.
+    Abort(Generation),
+    /// A tracked object changed.
+    Track(TrackId, TrackValue),
+    /// Send a dump.
+    Dump(Dump),
+    /// Give up mastership, clean up and exit.
+    Shutdown,
+}
+
+/// What a report is about.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize, Deserialize)]
+pub enum SubjectKind {
+    /// A VRRP instance.
+    Instance,
+    /// A sync group.
+    Group,
+}
+
+/// State as notifications say it.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize, Deserialize)]
+pub enum NotifyState {
+    /// MASTER.
+    Master,
+    /// BACKUP.
+    Backup,
+    /// FAULT.
+    Fault,
+    /// STOP.
+    Stop,
+    /// DELETED.
+    Deleted,
+}
+
+impl NotifyState {
+    /// The word in script arguments and FIFO lines.
+    pub const fn word(self) -> &'static str {
+        match self {
+            NotifyState::Master => "MASTER",
+            NotifyState::Backup => "BACKUP",
+            NotifyState::Fault => "FAULT",
+            NotifyState::Stop => "STOP",
+            NotifyState::Deleted => "DELETED",
+        }
+    }
+}
+
+/// News that notifications are made of.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub enum News {
+    /// A state was entered.
+    State(NotifyState),
+    /// A master heard a lower priority.
+    MasterRxLowerPri,
+    /// The effective priority changed; whether the instance is MASTER.
+    Priority {
+        /// State at the time.
+        master: bool,
+    },
+}
+
+/// Vrrp to core.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub enum VrrpToCore {
+    /// First message.
+    Hello(Hello),
+    /// The prepared configuration can run.
+    Ready(Generation),
+    /// It cannot: why, and whether a restart could not help either.
+    Refused {
+        /// Which load.
+        generation: Generation,
+        /// What is wrong.
+        reason: String,
+        /// Exit status that the daemon ends with when this was its first
+        /// configuration.
+        status: i32,
+    },
+    /// The configuration runs.
+    Running(Generation),
+    /// Something that scripts and FIFOs are told.
+    Notify {
+        /// Instance or group.
+        kind: SubjectKind,
+        /// Its name.
+        name: String,
+        /// Effective priority; 0 for groups.
+        priority: u8,
+        /// What happened.
+        news: News,
+        /// Which input caused it, for the journal.
+        reason: String,
+    },
+    /// A dump's text.
+    Dump {
+        /// Which.
+        kind: Dump,
+        /// Text of the file.
+        text: String,
+    },
+    /// So many reports were dropped because core did not read.
+    Lost(u64),
+}
