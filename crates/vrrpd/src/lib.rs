@@ -1,1 +1,3 @@
 //! The vrrp role: bytes in, actions out, reports.
+
+pub mod frames;
