@@ -1,1 +1,24 @@
-//! The mio loop, timers, signals, channels, privilege drop and spawning.
+//! The event loop, timers, signals, channels, privilege drop and spawning.
+//!
+//! Owns every system call that is not netlink's, and the workspace's `unsafe` code. Never decides
+//! what a protocol does, and never reads the configuration.
+//!
+//! - [`clock`], [`poll`]: the time, and waiting for events until an absolute instant.
+//! - [`signals`]: signals as a descriptor; their reset for programs that are executed.
+//! - [`channel`], [`fdpass`]: typed messages between core and a role; descriptors on top.
+//! - [`spawn`]: starting roles and scripts, collecting the ended ones.
+//! - [`privs`], [`resources`]: what a role may do; how it is scheduled and limited.
+//! - [`log_sink`]: where log lines go, without ever waiting for it.
+//! - [`sock`], [`mmsg`]: VRRP's sockets; many datagrams per system call.
+
+pub mod channel;
+pub mod clock;
+mod exec;
+pub mod fdpass;
+pub mod log_sink;
+pub mod poll;
+pub mod resources;
+pub mod signals;
+pub mod spawn;
+
+pub use mio::{Interest, Token};

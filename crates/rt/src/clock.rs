@@ -1,0 +1,31 @@
+//! The clocks. The only place that reads them; machines are handed the time.
+
+use core::time::Duration;
+use nix::time::{ClockId, clock_gettime};
+use types::Mono;
+
+fn read(clock: ClockId) -> u64 {
+    // These clocks exist on every kernel that Rust runs on, so the call cannot fail; zero is
+    // harmless where it did.
+    let Ok(at) = clock_gettime(clock) else { return 0 };
+    let secs = u64::try_from(at.tv_sec()).unwrap_or(0);
+    let nanos = u64::try_from(at.tv_nsec()).unwrap_or(0);
+    secs.saturating_mul(1_000_000_000).saturating_add(nanos)
+}
+
+/// The instant now (`CLOCK_MONOTONIC`: steady, stands still while the machine is suspended).
+pub fn now() -> Mono {
+    Mono::from_nanos(read(ClockId::CLOCK_MONOTONIC))
+}
+
+/// Time since boot including suspension (`CLOCK_BOOTTIME`). When it runs ahead of [`now`], the
+/// machine slept, and every peer has given up on us.
+pub fn boottime() -> Duration {
+    Duration::from_nanos(read(ClockId::CLOCK_BOOTTIME))
+}
+
+/// Wall clock as time since 1970 (`CLOCK_REALTIME`), for logs and authentication time stamps;
+/// never for timers.
+pub fn wall() -> Duration {
+    Duration::from_nanos(read(ClockId::CLOCK_REALTIME))
+}
