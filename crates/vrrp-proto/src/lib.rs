@@ -1,1 +1,25 @@
 //! VRRP as pure state machines: codec, authentication, timing, election, groups.
+//!
+//! Owns VRRPv2 (RFC 3768) and VRRPv3 (RFC 9568) for all virtual routers of a
+//! host. Never opens a socket, reads a clock, logs or draws a random number:
+//! [`Node::handle`] takes facts and the time, and fills an [`Out`] with what is
+//! to be done.
+
+pub mod action;
+pub mod checksum;
+pub mod counters;
+pub mod event;
+pub mod garp;
+pub mod input;
+mod node;
+pub mod reject;
+#[cfg(test)]
+mod testing;
+mod text;
+
+pub use action::{Action, Garp, Out, Owner, SendAdvert, SocketId, SocketKey};
+pub use counters::Counters;
+pub use event::{Cause, Detail, Event, GroupEvent, InstanceEvent, Reason, State, Told};
+pub use input::{AddrFact, Input, LinkFact, RxMeta, Setup, TrackValue};
+pub use node::{Node, Status};
+pub use reject::{HmacReject, Reject};

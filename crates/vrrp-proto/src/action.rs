@@ -1,0 +1,192 @@
+//! What the machine asks for.
+//!
+//! Owns the output vocabulary and the arena that carries it. Never performs
+//! anything: the shell does, and failure comes back as an input.
+//!
+//! # Contract
+//! * [`Out::adverts`] go out first, in order and in one go, before anything of
+//!   [`Out::actions`]. Their packets lie in [`Out::bytes`].
+//! * [`Out::actions`] are performed in order. The shell may put off
+//!   [`Action::AddAddr`], [`Action::DelAddr`] and [`Action::Garp`] to batch
+//!   them or to let a tick pass in between, as long as those of one instance
+//!   (and those of one address) keep their order. All others are performed
+//!   before the next [`Node::handle`](crate::Node::handle).
+//! * [`Action::Garp`] asks for `count` packets: send one, then queue the rest
+//!   behind what waits already. So the first packet of every address precedes
+//!   any repeat, and addresses are interleaved as the reference does it. A
+//!   packet is not sent before its address is in place.
+//! * [`Action::CancelGarps`] drops what is still queued for the instance.
+
+use crate::event::Event;
+use core::net::IpAddr;
+use core::ops::Range;
+use model::net::Address;
+use std::sync::Arc;
+use types::{Family, IfIndex, InstanceId};
+
+/// Results of one or more calls of [`Node::handle`](crate::Node::handle);
+/// reused between calls so that nothing is allocated in steady state.
+#[derive(Debug, Default, PartialEq)]
+pub struct Out {
+    /// Adverts to send, before all else.
+    pub adverts: Vec<SendAdvert>,
+    /// Everything else, in order.
+    pub actions: Vec<Action>,
+    /// Packets that [`SendAdvert::bytes`] points into.
+    pub bytes: Vec<u8>,
+}
+
+impl Out {
+    /// Empties it, keeping the memory.
+    pub fn clear(&mut self) {
+        self.adverts.clear();
+        self.actions.clear();
+        self.bytes.clear();
+    }
+
+    /// The packet of `advert`.
+    pub fn packet(&self, advert: &SendAdvert) -> &[u8] {
+        self.bytes.get(advert.bytes.start as usize..advert.bytes.end as usize).unwrap_or(&[])
+    }
+
+    pub(crate) fn report(&mut self, event: Event) {
+        self.actions.push(Action::Report(event));
+    }
+}
+
+/// One advert for one destination.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct SendAdvert {
+    /// Who advertises.
+    pub instance: InstanceId,
+    /// The socket to send with.
+    pub socket: SocketId,
+    /// Multicast group or unicast peer.
+    pub dst: IpAddr,
+    /// Source address; IPv4 packets hold it already, for IPv6 it goes into
+    /// `IPV6_PKTINFO`.
+    pub src: IpAddr,
+    /// Outgoing interface; `None` lets routing decide (unicast without
+    /// interface).
+    pub ifindex: Option<IfIndex>,
+    /// IPv6 hop limit; `None` is the kernel's default. IPv4 packets hold it.
+    pub hop_limit: Option<u8>,
+    /// IPv4: the whole packet with header (`IP_HDRINCL`). IPv6: the payload,
+    /// whose checksum (offset 6) the kernel fills in; traffic class is 0xC0.
+    pub bytes: Range<u32>,
+}
+
+/// Handle of a socket pair; small and dense, reused after closing.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Default)]
+pub struct SocketId(pub u32);
+
+impl SocketId {
+    /// The id as an index into a table.
+    pub const fn index(self) -> usize {
+        self.0 as usize
+    }
+}
+
+/// What a pair of receive and send sockets is bound to; several instances
+/// share one.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub struct SocketKey {
+    /// Address family.
+    pub family: Family,
+    /// IP protocol: 112, or 51 with AH.
+    pub proto: u8,
+    /// Interface to bind to; `None` for unicast without one.
+    pub ifindex: Option<IfIndex>,
+    /// VRF interface to bind to, unicast without interface.
+    pub vrf: Option<IfIndex>,
+    /// The multicast group to join, or the unicast source address to bind to
+    /// (free bind).
+    pub addr: IpAddr,
+    /// Whether [`SocketKey::addr`] is a group.
+    pub multicast: bool,
+}
+
+/// Whose object an action is about.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub enum Owner {
+    /// A virtual router's.
+    Instance(InstanceId),
+    /// `static_ipaddress` and the like.
+    Static,
+}
+
+/// A request to the shell.
+#[derive(Debug, Clone, PartialEq)]
+pub enum Action {
+    /// Open a socket pair. On failure keep trying, and say so.
+    OpenSocket {
+        /// Handle for adverts and packets.
+        id: SocketId,
+        /// What it is bound to.
+        key: SocketKey,
+        /// Sum of the receive buffers that its instances ask for, in bytes;
+        /// `None` is the kernel's default.
+        rcvbuf: Option<u32>,
+    },
+    /// Close it; its packets that are still queued are dropped.
+    CloseSocket {
+        /// Handle.
+        id: SocketId,
+    },
+    /// Add an address to an interface.
+    AddAddr {
+        /// Whose.
+        owner: Owner,
+        /// Where.
+        ifindex: IfIndex,
+        /// What.
+        addr: Arc<Address>,
+        /// Moved but not advertised (`virtual_ipaddress_excluded`).
+        excluded: bool,
+    },
+    /// Remove an address from an interface.
+    DelAddr {
+        /// Whose.
+        owner: Owner,
+        /// Where.
+        ifindex: IfIndex,
+        /// What.
+        addr: Arc<Address>,
+        /// Moved but not advertised (`virtual_ipaddress_excluded`).
+        excluded: bool,
+        /// Its absence is no error.
+        best_effort: bool,
+    },
+    /// Send gratuitous ARPs or unsolicited neighbour advertisements.
+    Garp(Garp),
+    /// Drop what is queued of this instance's [`Action::Garp`]s.
+    CancelGarps {
+        /// Whose.
+        instance: InstanceId,
+    },
+    /// News, for logs, notifications, counters and dumps.
+    Report(Event),
+}
+
+/// `count` gratuitous ARPs (RFC 5227) or unsolicited neighbour advertisements
+/// (RFC 4861 section 7.2.6) for one address;
+/// [`garp::encode`](crate::garp::encode) makes the frame.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Garp {
+    /// Whose.
+    pub instance: InstanceId,
+    /// Name of the instance.
+    pub name: Arc<str>,
+    /// The address.
+    pub addr: IpAddr,
+    /// Interface to send on.
+    pub ifindex: IfIndex,
+    /// Name of the interface.
+    pub ifname: Arc<str>,
+    /// Hardware address of the interface.
+    pub mac: [u8; 6],
+    /// Router flag of a neighbour advertisement.
+    pub router: bool,
+    /// Number of packets.
+    pub count: u32,
+}

@@ -1,0 +1,468 @@
+//! News of the machine: what logs, notifications, SNMP and dumps hang off.
+//!
+//! Owns the events and the reference's wording of their log lines
+//! ([`Event`]'s `Display`). Never logs.
+
+use crate::reject::Reject;
+use core::fmt;
+use core::net::IpAddr;
+use core::time::Duration;
+use model::VrrpInstance;
+use model::vrrp::SyncGroup;
+use std::sync::Arc;
+use types::{Family, GroupId, InstanceId, Prefix, Priority};
+
+/// State of a virtual router as users see it (RFC 9568 section 6.4 says
+/// Initialize, Backup and Active).
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Default)]
+pub enum State {
+    /// Not started, or waiting for a script's first result.
+    #[default]
+    Init,
+    /// Listens.
+    Backup,
+    /// Holds the addresses and advertises.
+    Master,
+    /// Something that it needs is missing.
+    Fault,
+}
+
+impl fmt::Display for State {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(match self {
+            State::Init => "INIT",
+            State::Backup => "BACKUP",
+            State::Master => "MASTER",
+            State::Fault => "FAULT",
+        })
+    }
+}
+
+/// The word in a notification.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+pub enum Told {
+    /// Entered MASTER.
+    Master,
+    /// Entered BACKUP.
+    Backup,
+    /// Entered FAULT.
+    Fault,
+    /// The daemon stops.
+    Stop,
+    /// Removed by a reload.
+    Deleted,
+}
+
+impl fmt::Display for Told {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(match self {
+            Told::Master => "MASTER",
+            Told::Backup => "BACKUP",
+            Told::Fault => "FAULT",
+            Told::Stop => "STOP",
+            Told::Deleted => "DELETED",
+        })
+    }
+}
+
+/// Why an instance is (or would be) in FAULT.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Cause {
+    /// An interface is down or missing.
+    InterfaceDown(Arc<str>),
+    /// A reverse-tracked interface is up.
+    InterfaceUp(Arc<str>),
+    /// The interface has no address to send from.
+    NoAddress(Family),
+    /// `track_src_ip`: the configured source is not on the host.
+    SourceMissing,
+    /// A script fails (or succeeds, when reversed).
+    Script(Arc<str>),
+    /// A file's value.
+    File(Arc<str>, i64),
+    /// A process has no quorum.
+    Process(Arc<str>),
+    /// A BFD session is down.
+    Bfd(Arc<str>),
+    /// Another instance has the same VRID there.
+    DuplicateVrid(Arc<str>),
+    /// `unicast_fault_no_peer` without peers.
+    NoPeers,
+    /// A permanent mistake in the configuration.
+    Config,
+}
+
+/// Why a state was entered; kept for `keepalivedctl why`.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Reason {
+    /// The daemon started.
+    Start,
+    /// The master was not heard for a master down interval.
+    MasterDown,
+    /// The address owner starts or recovers.
+    Owner,
+    /// Another member of the sync group moved.
+    Group(Arc<str>),
+    /// A better master is there.
+    BetterMaster {
+        /// Its address.
+        from: IpAddr,
+        /// Its priority.
+        theirs: Priority,
+        /// Our effective priority.
+        ours: Priority,
+    },
+    /// Something is missing.
+    Fault(Cause),
+    /// What was missing is back.
+    Recovered,
+    /// Somebody removed one of our addresses.
+    AddressLost(Prefix),
+    /// We slept past the master down interval: a peer must have taken over.
+    Stalled(Duration),
+    /// The configuration changed.
+    Reload,
+}
+
+/// News.
+#[derive(Debug, Clone, PartialEq)]
+pub enum Event {
+    /// About an instance.
+    Instance {
+        /// Its handle.
+        id: InstanceId,
+        /// Its name.
+        name: Arc<str>,
+        /// What happened.
+        what: InstanceEvent,
+    },
+    /// About a sync group.
+    Group {
+        /// Index in the configuration.
+        id: GroupId,
+        /// Its name.
+        name: Arc<str>,
+        /// What happened.
+        what: GroupEvent,
+    },
+    /// `Netlink reports IF up|down`.
+    Link {
+        /// Interface.
+        ifname: Arc<str>,
+        /// Its state.
+        up: bool,
+    },
+    /// A change of flags is held back by `interface_up_down_delays`.
+    LinkDelayed {
+        /// Interface.
+        ifname: Arc<str>,
+        /// The state that would be entered.
+        up: bool,
+        /// For how long.
+        delay: Duration,
+    },
+    /// An interface appeared or went.
+    LinkPresence {
+        /// Interface.
+        ifname: Arc<str>,
+        /// Whether it is there now.
+        present: bool,
+    },
+    /// An address was assigned or removed.
+    Address {
+        /// Interface.
+        ifname: Arc<str>,
+        /// The address.
+        addr: IpAddr,
+        /// Whether it is there now.
+        present: bool,
+    },
+    /// An advert for a VRID that nobody here has; only with
+    /// `log_unknown_vrids`.
+    UnknownVrid {
+        /// The VRID.
+        vrid: u8,
+        /// Interface of arrival.
+        ifname: Arc<str>,
+        /// Source.
+        from: IpAddr,
+    },
+    /// `vrrp_startup_delay` begins.
+    StartupDelay(Duration),
+    /// It is over.
+    StartupDelayOver,
+    /// A configured debounce is too long for an instance on the interface.
+    DebounceReduced {
+        /// Interface.
+        ifname: Arc<str>,
+        /// What is used.
+        limit: Duration,
+    },
+}
+
+/// News of an instance.
+#[derive(Debug, Clone, PartialEq)]
+pub enum InstanceEvent {
+    /// A state was entered.
+    Entering {
+        /// The state.
+        state: State,
+        /// At start or reload.
+        init: bool,
+        /// Why.
+        reason: Reason,
+    },
+    /// A cause of FAULT appeared.
+    Fault(Cause),
+    /// The master down timer ran out.
+    AdvertTimeout,
+    /// The effective priority changed.
+    Priority {
+        /// Before.
+        from: Priority,
+        /// Now.
+        to: Priority,
+    },
+    /// A master heard a lower priority (or an equal one from a lower address).
+    LowerPriority {
+        /// Source.
+        from: IpAddr,
+        /// Its priority.
+        theirs: Priority,
+        /// Ours.
+        ours: Priority,
+        /// Whether we answer with an advert.
+        forcing: bool,
+    },
+    /// A backup heard a lower priority and waits to preempt.
+    Discarded {
+        /// Source.
+        from: IpAddr,
+        /// Its priority.
+        theirs: Priority,
+    },
+    /// A master heard a higher priority.
+    HigherPriority {
+        /// Source.
+        from: IpAddr,
+        /// Its priority.
+        theirs: Priority,
+        /// Ours.
+        ours: Priority,
+    },
+    /// A master heard the same priority from a higher address.
+    HigherAddress {
+        /// Source.
+        from: IpAddr,
+        /// The priority.
+        theirs: Priority,
+    },
+    /// A priority-0 advert arrived.
+    PriorityZero {
+        /// Source.
+        from: IpAddr,
+        /// Our state.
+        state: State,
+    },
+    /// A priority-0 advert was sent.
+    SentPriorityZero,
+    /// Addresses are being set or removed.
+    Addresses {
+        /// Set, else removed.
+        set: bool,
+        /// The excluded ones.
+        excluded: bool,
+    },
+    /// An address is not set because its interface is missing.
+    DeviceMissing {
+        /// The address.
+        addr: Prefix,
+        /// The interface.
+        ifname: Arc<str>,
+    },
+    /// The kernel refused an address.
+    AddressFailed {
+        /// The address.
+        addr: Prefix,
+        /// Whether it was to be added.
+        adding: bool,
+        /// Positive errno.
+        errno: i32,
+    },
+    /// An address of ours was removed by somebody else.
+    AddressLost(Prefix),
+    /// A backup learned who is master.
+    MasterSet {
+        /// The address.
+        addr: IpAddr,
+        /// The one before.
+        was: Option<IpAddr>,
+    },
+    /// `preempt_delay` begins.
+    PreemptDelay(Duration),
+    /// It is called off.
+    PreemptDelayStopped,
+    /// The master's interval was taken over (RFC 9568 section 6.1).
+    IntervalLearned {
+        /// Before.
+        from: Duration,
+        /// Now.
+        to: Duration,
+    },
+    /// Our own interval is used again.
+    IntervalRestored {
+        /// Before.
+        from: Duration,
+        /// Now.
+        to: Duration,
+    },
+    /// Version 3: the advert's interval is not ours; it is accepted.
+    IntervalDiffers {
+        /// Ours.
+        ours: Duration,
+        /// Theirs.
+        theirs: Duration,
+    },
+    /// Two address owners.
+    OwnerConflict {
+        /// The other.
+        other: IpAddr,
+    },
+    /// The other owner persists: we go on with priority 254.
+    OwnerYields,
+    /// The other owner is silent.
+    OwnerConflictOver,
+    /// An advert of our priority from our own address.
+    SameAddress,
+    /// A packet was rejected; first of its kind.
+    Rejected {
+        /// Source.
+        from: IpAddr,
+        /// Why.
+        reject: Reject,
+    },
+    /// An advert lists another number of addresses; accepted.
+    VipCount {
+        /// Ours.
+        ours: usize,
+        /// Theirs.
+        theirs: usize,
+    },
+    /// An advert lacks one of our addresses; accepted.
+    VipMissing {
+        /// Our VRID.
+        vrid: u8,
+        /// Source.
+        from: IpAddr,
+        /// The address.
+        addr: IpAddr,
+    },
+    /// Clocks of `auth_hmac` differ by more than half the window.
+    ClockSkew {
+        /// Source.
+        from: IpAddr,
+        /// Theirs less ours, seconds.
+        skew: i64,
+    },
+    /// Version 3 unicast adverts use the old pseudo header from now on.
+    OldChecksum,
+    /// Adverts stop because of a stall.
+    Stalled {
+        /// How late the timer was served.
+        late: Duration,
+    },
+    /// A tracked BFD session changed.
+    Bfd {
+        /// Its name.
+        name: Arc<str>,
+        /// Whether it is Up.
+        up: bool,
+    },
+    /// Notify: scripts, FIFO, D-Bus, SNMP, mail, in this order.
+    Notify {
+        /// State word.
+        told: Told,
+        /// Effective priority.
+        priority: Priority,
+        /// Scripts and switches; of the old configuration when deleted.
+        config: Arc<VrrpInstance>,
+    },
+    /// Notify: a master heard a lower priority; every time.
+    NotifyLowerPriority {
+        /// Effective priority.
+        priority: Priority,
+        /// Scripts and switches.
+        config: Arc<VrrpInstance>,
+    },
+    /// Notify the FIFOs of a priority change.
+    NotifyPriority {
+        /// Whether MASTER.
+        master: bool,
+        /// Effective priority.
+        priority: Priority,
+    },
+}
+
+/// News of a sync group.
+#[derive(Debug, Clone, PartialEq)]
+pub enum GroupEvent {
+    /// All members follow.
+    Syncing(State),
+    /// One member follows.
+    SyncingMember {
+        /// Its name.
+        member: Arc<str>,
+        /// Into this state.
+        state: State,
+    },
+    /// Notify, as for instances; the priority is 0.
+    Notify {
+        /// State word.
+        told: Told,
+        /// Scripts and switches.
+        config: Arc<SyncGroup>,
+    },
+}
+
+/// How loud a log line is.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub enum Detail {
+    /// Always logged.
+    Normal,
+    /// Logged with `-D` only.
+    Detail,
+    /// No log line: a notification.
+    Silent,
+}
+
+impl Event {
+    /// When the line is logged.
+    pub fn detail(&self) -> Detail {
+        match self {
+            Event::Instance { what, .. } => what.detail(),
+            Event::Group { what: GroupEvent::Notify { .. }, .. } => Detail::Silent,
+            Event::LinkPresence { .. } | Event::Address { .. } => Detail::Detail,
+            _ => Detail::Normal,
+        }
+    }
+}
+
+impl InstanceEvent {
+    fn detail(&self) -> Detail {
+        match self {
+            InstanceEvent::AdvertTimeout
+            | InstanceEvent::PriorityZero { .. }
+            | InstanceEvent::SentPriorityZero
+            | InstanceEvent::Addresses { .. }
+            | InstanceEvent::MasterSet { .. }
+            | InstanceEvent::PreemptDelay(_)
+            | InstanceEvent::PreemptDelayStopped
+            | InstanceEvent::IntervalLearned { .. }
+            | InstanceEvent::IntervalRestored { .. } => Detail::Detail,
+            InstanceEvent::Notify { .. }
+            | InstanceEvent::NotifyLowerPriority { .. }
+            | InstanceEvent::NotifyPriority { .. } => Detail::Silent,
+            _ => Detail::Normal,
+        }
+    }
+}

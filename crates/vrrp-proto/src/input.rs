@@ -1,0 +1,167 @@
+//! What the machine is told: facts about packets, links, addresses, trackers.
+//!
+//! Owns the input vocabulary. Never does I/O; the shell turns sockets and
+//! netlink messages into these.
+
+use crate::action::SocketId;
+use core::net::IpAddr;
+use core::time::Duration;
+use model::net::Address;
+use model::{Config, Global, TrackObject, Vrrp};
+use std::sync::Arc;
+use types::{IfIndex, InstanceId, TrackId};
+
+/// The part of a configuration that the machine works on.
+#[derive(Debug, Clone, PartialEq, Eq, Default)]
+pub struct Setup {
+    /// `global_defs`.
+    pub global: Global,
+    /// Instances, groups and static objects.
+    pub vrrp: Vrrp,
+    /// Tracked objects; a [`TrackId`] indexes it.
+    pub tracks: Vec<TrackObject>,
+}
+
+impl From<&Config> for Setup {
+    fn from(c: &Config) -> Self {
+        Setup { global: c.global.clone(), vrrp: c.vrrp.clone(), tracks: c.tracks.clone() }
+    }
+}
+
+/// One fact or request.
+///
+/// Before [`Input::Start`] the shell feeds [`Input::Links`] and
+/// [`Input::Addrs`] (and [`Input::Clock`] where
+/// [`Node::wants_clock`](crate::Node::wants_clock) says so).
+#[derive(Debug)]
+pub enum Input<'a> {
+    /// Begin: remove left-overs, leave INIT.
+    Start {
+        /// Time since the host booted, for `vrrp_delay_after_boot`.
+        uptime: Duration,
+    },
+    /// Time has passed. Early, late and repeated ticks are harmless.
+    Tick,
+    /// The wall clock reads this much since 1970 now. Only `auth_hmac` uses
+    /// it; a step of the wall clock changes nothing else.
+    Clock {
+        /// Unix time.
+        unix: Duration,
+    },
+    /// A packet came in.
+    Packet {
+        /// The socket that received it.
+        socket: SocketId,
+        /// What the kernel says about it.
+        meta: RxMeta,
+        /// IPv4: the whole IP packet, as raw sockets deliver it. IPv6: the
+        /// payload.
+        bytes: &'a [u8],
+    },
+    /// An interface appeared or changed.
+    Link(LinkFact),
+    /// An interface is gone.
+    LinkGone {
+        /// Its index.
+        index: IfIndex,
+    },
+    /// The complete list of interfaces; those missing from it are gone.
+    Links(&'a [LinkFact]),
+    /// An address was added or changed.
+    AddrAdded(AddrFact),
+    /// An address is gone.
+    AddrRemoved(AddrFact),
+    /// The complete list of addresses; those missing from it are gone.
+    Addrs(&'a [AddrFact]),
+    /// The kernel refused an address that an action asked for. Successes are
+    /// not reported: [`Input::AddrAdded`] tells of them.
+    AddrFailed {
+        /// Whose address.
+        instance: InstanceId,
+        /// The address.
+        addr: &'a Arc<Address>,
+        /// Whether it was to be added (else removed).
+        adding: bool,
+        /// Positive errno.
+        errno: i32,
+    },
+    /// IP forwarding of an interface: the Router flag of neighbour
+    /// advertisements (RFC 4861 section 4.4).
+    Forwarding {
+        /// Interface.
+        index: IfIndex,
+        /// Whether it forwards.
+        on: bool,
+    },
+    /// A tracked object's value, at start and at each change.
+    Track {
+        /// The object.
+        id: TrackId,
+        /// Its value.
+        value: TrackValue,
+    },
+    /// A new configuration takes effect.
+    Reload(Box<Setup>),
+    /// Leave: priority 0 for each MASTER, addresses removed.
+    Shutdown,
+}
+
+/// What the kernel says about a received packet.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct RxMeta {
+    /// Source address.
+    pub src: IpAddr,
+    /// Destination address. For IPv4 the header in the packet is believed
+    /// instead.
+    pub dst: IpAddr,
+    /// IPv6 hop limit, when the kernel told; IPv4 has it in the header.
+    pub hop_limit: Option<u8>,
+    /// Interface of arrival.
+    pub ifindex: IfIndex,
+}
+
+/// State of an interface.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct LinkFact {
+    /// Kernel index.
+    pub index: IfIndex,
+    /// Name; a known index with another name is a rename.
+    pub name: String,
+    /// `IFF_UP` and `IFF_RUNNING`.
+    pub up: bool,
+    /// `IFF_MULTICAST`.
+    pub multicast: bool,
+    /// `IFF_NOARP`.
+    pub noarp: bool,
+    /// Whether it has Ethernet addresses (`ARPHRD_ETHER`).
+    pub ethernet: bool,
+    /// Hardware address, zero when it has none.
+    pub mac: [u8; 6],
+    /// Largest packet in bytes.
+    pub mtu: u32,
+}
+
+/// An address on an interface.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct AddrFact {
+    /// Interface.
+    pub ifindex: IfIndex,
+    /// Address (the local one) and prefix length.
+    pub prefix: types::Prefix,
+    /// Duplicate address detection still runs or has failed: no source yet.
+    pub tentative: bool,
+}
+
+/// The value of a tracked object.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub enum TrackValue {
+    /// Not known yet: a script that has not run once.
+    #[default]
+    Pending,
+    /// Script succeeded, quorum held, BFD session Up.
+    Good,
+    /// The opposite of good.
+    Bad,
+    /// The integer in a file; 0 when missing, empty or deleted.
+    Number(i64),
+}
