@@ -78,6 +78,11 @@ pub struct LogSetup {
     pub syslog: Option<u8>,
     /// What follows the role's ident in syslog (`_NAMESPACE_INSTANCE`).
     pub ident_suffix: String,
+    /// To this file, whose name gets the role and [`LogSetup::ident_suffix`]
+    /// before its extension.
+    pub file: Option<String>,
+    /// Sync the file after each line.
+    pub flush: bool,
     /// Detail lines too (`-D`).
     pub detail: u8,
 }
