@@ -262,6 +262,9 @@ pub struct Checker {
     pub delay_loop: Duration,
     /// Log every failed attempt.
     pub log_all_failures: bool,
+    /// Longest time a whole attempt may take, whatever the server sends
+    /// (ours; the reference has none): `None` leaves it to the timeouts.
+    pub total_timeout: Option<Duration>,
     /// What is done.
     pub kind: CheckKind,
 }
@@ -436,6 +439,8 @@ pub struct UdpCheck {
 pub struct MiscCheck {
     /// The program.
     pub script: ScriptId,
+    /// Command as written, for log lines.
+    pub command: String,
     /// Kill limit; zero is the virtual server's delay_loop.
     pub timeout: Duration,
     /// The exit status sets the weight.
