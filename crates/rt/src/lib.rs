@@ -16,9 +16,12 @@ pub mod clock;
 mod exec;
 pub mod fdpass;
 pub mod log_sink;
+pub mod mmsg;
 pub mod poll;
+pub mod privs;
 pub mod resources;
 pub mod signals;
+pub mod sock;
 pub mod spawn;
 
 pub use mio::{Interest, Token};
