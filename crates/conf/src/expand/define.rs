@@ -1,0 +1,384 @@
+//! Definitions: `$NAME=text`, their multi-line form, predefined names, and
+//! substitution.
+
+use std::collections::HashMap;
+use std::sync::Arc;
+
+use super::{Expander, LINE_BYTES};
+use crate::diag::{Code, Diag, Level};
+use crate::source::{Line, Origin, Span, Via};
+
+/// Most substitutions in one line; more are a loop.
+const SUBSTITUTIONS: usize = 512;
+
+/// A definition: its lines as written, and where it stands.
+#[derive(Debug, Clone)]
+pub(crate) struct Definition {
+    pub name: Arc<str>,
+    pub lines: Vec<Arc<str>>,
+    pub at: Span,
+    pub multi: bool,
+}
+
+/// A multi-line definition that has not ended yet.
+#[derive(Debug)]
+pub(crate) struct Pending(Definition);
+
+/// All definitions, and the generator behind `$_RANDOM`.
+#[derive(Debug)]
+pub(crate) struct Definitions {
+    by_name: HashMap<Box<str>, Definition>,
+    random: u64,
+}
+
+impl Definitions {
+    pub fn new(seed: u64) -> Self {
+        Definitions { by_name: HashMap::new(), random: seed }
+    }
+
+    pub fn seed(&mut self, seed: u64) {
+        self.random = seed;
+    }
+
+    /// Sets a single-line definition.
+    pub fn set(&mut self, name: &str, value: &str, at: Span) {
+        match self.by_name.get_mut(name) {
+            Some(def) => {
+                def.lines = vec![value.into()];
+                def.at = at;
+                def.multi = false;
+            }
+            None => {
+                let def =
+                    Definition { name: name.into(), lines: vec![value.into()], at, multi: false };
+                self.by_name.insert(name.into(), def);
+            }
+        }
+    }
+
+    fn get(&self, name: &str) -> Option<&Definition> {
+        self.by_name.get(name)
+    }
+
+    /// SplitMix64.
+    fn random(&mut self) -> u64 {
+        self.random = self.random.wrapping_add(0x9e37_79b9_7f4a_7c15);
+        let mut z = self.random;
+        z = (z ^ (z >> 30)).wrapping_mul(0xbf58_476d_1ce4_e5b9);
+        z = (z ^ (z >> 27)).wrapping_mul(0x94d0_49bb_1331_11eb);
+        z ^ (z >> 31)
+    }
+}
+
+/// A use of a definition within a line: `$NAME` or `${NAME PARAM...}`.
+#[derive(Debug, PartialEq, Eq)]
+struct Use<'t> {
+    end: usize,
+    name: &'t str,
+    params: Vec<&'t str>,
+}
+
+/// Length of the name at the start of `text`.
+pub(crate) fn name_length(text: &str) -> usize {
+    if text.starts_with(|c: char| c.is_ascii_digit()) {
+        return 0;
+    }
+    text.bytes().take_while(|b| b.is_ascii_alphanumeric() || *b == b'_').count()
+}
+
+/// The use that begins with the `$` at `at`, if it is one.
+fn use_at(text: &str, at: usize) -> Option<Use<'_>> {
+    let after = text.get(at + 1..)?;
+    let Some(inner) = after.strip_prefix('{') else {
+        let n = name_length(after);
+        let next = after.as_bytes().get(n);
+        let ends = next.is_none_or(|b| matches!(b, b' ' | b'\t' | b',' | b')'));
+        let used = Use { end: at + 1 + n, name: &after[..n], params: Vec::new() };
+        return (n > 0 && ends).then_some(used);
+    };
+    let close = inner.find('}')?;
+    let mut words = inner[..close].split([' ', '\t']).filter(|w| !w.is_empty());
+    let name = words.next()?;
+    let params: Vec<&str> = words.collect();
+    let plain = |w: &&str| w.bytes().all(|b| b.is_ascii_alphanumeric() || b == b'_');
+    let well = inner.starts_with(name) && name_length(name) == name.len();
+    let end = at + 2 + close + 1;
+    (well && params.iter().all(plain)).then_some(Use { end, name, params })
+}
+
+/// What a use stands for.
+enum Meaning {
+    Text(Arc<str>, Span),
+    Lines(Definition),
+    Nothing,
+}
+
+impl Expander<'_> {
+    /// Takes a definition; false when the line is none.
+    pub(super) fn definition(&mut self, line: &Line<'_>) -> bool {
+        let n = name_length(&line.text[1..]);
+        let Some(value) = line.text[1..].get(n..).and_then(|t| t.strip_prefix('=')) else {
+            return false;
+        };
+        if n == 0 {
+            return false;
+        }
+        let name = &line.text[1..1 + n];
+        let value = value.trim_start_matches([' ', '\t']);
+        let at = line.span(0, 1 + n);
+        match continued(value) {
+            None => self.defs.set(name, value, at),
+            Some(first) => {
+                let mut lines = Vec::new();
+                if !first.is_empty() {
+                    lines.push(first.into());
+                }
+                self.pending =
+                    Some(Pending(Definition { name: name.into(), lines, at, multi: true }));
+            }
+        }
+        true
+    }
+
+    /// A further line of a multi-line definition.
+    pub(super) fn continue_definition(&mut self, line: &Line<'_>) {
+        let Some(Pending(def)) = &mut self.pending else { return };
+        if line.text.is_empty() {
+            return;
+        }
+        let more = continued(line.text);
+        let text = more.unwrap_or(line.text);
+        if !text.is_empty() {
+            def.lines.push(text.into());
+        }
+        if more.is_none() {
+            self.end_definition();
+        }
+    }
+
+    /// An empty line, or the end of all files.
+    pub(super) fn end_definition(&mut self) {
+        if let Some(Pending(def)) = self.pending.take() {
+            self.defs.by_name.insert(def.name.as_ref().into(), def);
+        }
+    }
+
+    /// A line with `$`: substitutes, then goes on with it.
+    pub(super) fn substituted(&mut self, line: Line<'_>) {
+        if let Some(seed) = self.cx.language.reseed.take() {
+            self.defs.seed(seed);
+        }
+        let Some(out) = self.substitute(&line) else { return self.logical(line) };
+        let last = out.lines.as_ref().map(|(def, via, origin)| (def.clone(), *via, *origin));
+        let changed = Line::mapped(&out.text, line.file(), line.number(), &out.origins).trim();
+        if !changed.text.is_empty() {
+            self.logical(changed);
+        }
+        if let Some((def, via, origin)) = last {
+            self.nesting += 1;
+            for text in def.lines.iter().skip(1) {
+                if !self.may_generate(line.whole()) {
+                    break;
+                }
+                let origins = vec![Origin { via, ..origin }; text.len()];
+                self.line(Line::mapped(text, line.file(), line.number(), &origins));
+            }
+            self.nesting -= 1;
+        }
+    }
+
+    /// The line with every definition replaced; `None` to use it as it is.
+    fn substitute(&mut self, line: &Line<'_>) -> Option<Substituted> {
+        let mut out = Substituted {
+            text: line.text.to_owned(),
+            origins: (0..line.text.len()).map(|i| line.origin(i)).collect(),
+            lines: None,
+        };
+        let mut from = 0;
+        let mut count = 0;
+        while let Some(at) = out.text.get(from..).and_then(|t| t.find('$')).map(|i| from + i) {
+            let Some(used) = use_at(&out.text, at) else {
+                from = at + 1;
+                continue;
+            };
+            let end = used.end;
+            let last = out.text.get(end..).is_some_and(|t| t.trim().is_empty());
+            let site = line_span(line, &out.origins, at, end);
+            let meaning = self.meaning(used.name, &used, last, site);
+            let (value, at_def, name) = match meaning {
+                Meaning::Nothing => {
+                    from = at + 1;
+                    continue;
+                }
+                Meaning::Text(value, span) => (value, span, Arc::<str>::from(used.name)),
+                Meaning::Lines(def) => {
+                    let first = def.lines.first().cloned().unwrap_or_else(|| "".into());
+                    let (span, name) = (def.at, def.name.clone());
+                    out.lines =
+                        Some((def, Via::DIRECT, Origin { col: 0, len: 0, via: Via::DIRECT }));
+                    (first, span, name)
+                }
+            };
+            count += 1;
+            if out.text.len() - (end - at) + value.len() > LINE_BYTES || count > SUBSTITUTIONS {
+                self.report_too_long(line, count > SUBSTITUTIONS);
+                return None;
+            }
+            let via = self.cx.sources.via(&name, at_def, site.via);
+            let origin = Origin { col: site.col, len: site.len, via };
+            out.text.replace_range(at..end, &value);
+            out.origins.splice(at..end, std::iter::repeat_n(origin, value.len()));
+            if let Some(lines) = &mut out.lines {
+                (lines.1, lines.2) = (via, origin);
+                break;
+            }
+            from = at;
+        }
+        self.generated_bytes += out.text.len();
+        if count > 0 {
+            self.strip_again(&mut out);
+        }
+        Some(out)
+    }
+
+    fn report_too_long(&mut self, line: &Line<'_>, endless: bool) {
+        let diag = if endless {
+            let text = "definitions refer to each other without end - line used unexpanded";
+            Diag::new(Level::General, Code::Definition, line.whole(), text)
+        } else {
+            let text = format!(
+                "Parameter substitution on line '{}' would exceed maximum line length",
+                line.text
+            );
+            Diag::new(Level::Note, Code::SubstitutionTooLong, line.whole(), text)
+        };
+        self.cx.report(diag);
+    }
+
+    /// Cuts a comment that substitution brought in; what stood in the file
+    /// has been looked at before.
+    fn strip_again(&self, out: &mut Substituted) {
+        let mut quoted = false;
+        let cut = out.text.bytes().enumerate().find(|(i, b)| {
+            quoted ^= *b == b'"';
+            let expanded = out.origins.get(*i).is_some_and(|o| o.via != Via::DIRECT);
+            !quoted && expanded && matches!(b, b'#' | b'!')
+        });
+        if let Some((at, _)) = cut {
+            out.text.truncate(at);
+            out.origins.truncate(at);
+            out.lines = None;
+        }
+    }
+
+    /// What `used` stands for here; `last` when nothing follows on its line.
+    fn meaning(&mut self, name: &str, used: &Use<'_>, last: bool, site: Span) -> Meaning {
+        if let Some(def) = self.defs.get(name) {
+            if def.multi {
+                return if last { Meaning::Lines(def.clone()) } else { Meaning::Nothing };
+            }
+            let text = def.lines.first().cloned().unwrap_or_else(|| "".into());
+            return Meaning::Text(text, def.at);
+        }
+        let bounds = match name {
+            "_RANDOM" => (0, 2),
+            "_ENV" => (1, 1),
+            "_PWD" | "_INSTANCE" | "_HASH" | "_BANG" => (0, 0),
+            _ => return Meaning::Nothing,
+        };
+        let n = used.params.len();
+        if n < bounds.0 || n > bounds.1 {
+            let text = format!(
+                "Definition {name} requires between {} and {} parameters, {n} specified.",
+                bounds.0, bounds.1
+            );
+            self.cx.error(Code::Definition, site, text);
+            return Meaning::Nothing;
+        }
+        let value = match name {
+            "_RANDOM" => match self.random(&used.params, site) {
+                Some(n) => n.to_string(),
+                None => return Meaning::Nothing,
+            },
+            "_ENV" => self.cx.host.env(used.params.first().unwrap_or(&"")).unwrap_or_default(),
+            "_PWD" => self.directory(),
+            "_INSTANCE" => self.config_id.clone(),
+            "_HASH" => "#".into(),
+            _ => "!".into(),
+        };
+        let value = value.replace(['\n', '\0'], " ");
+        Meaning::Text(value.into(), Span::NONE)
+    }
+
+    /// The text of a word that is one use of a single-line definition.
+    pub(super) fn text_of(&mut self, word: &str) -> Option<Arc<str>> {
+        let used = use_at(word, 0).filter(|u| u.end == word.len())?;
+        match self.meaning(used.name, &used, false, Span::NONE) {
+            Meaning::Text(text, _) if text.starts_with('$') && *text != *word => {
+                self.nesting += 1;
+                let inner = if self.nesting < 32 { self.text_of(&text) } else { None };
+                self.nesting -= 1;
+                inner
+            }
+            Meaning::Text(text, _) => Some(text),
+            _ => None,
+        }
+    }
+
+    /// `${_RANDOM MIN MAX}`.
+    fn random(&mut self, params: &[&str], site: Span) -> Option<u64> {
+        let numbers: Option<Vec<u64>> = params
+            .iter()
+            .map(|p| p.bytes().all(|b| b.is_ascii_digit()).then(|| p.parse().ok())?)
+            .collect();
+        let Some(numbers) = numbers else {
+            let text = "Definition _RANDOM requires numeric parameters only.";
+            self.cx.error(Code::Definition, site, text);
+            return None;
+        };
+        let min = numbers.first().copied().unwrap_or(0);
+        let max = numbers.get(1).copied().unwrap_or(32_767);
+        if min > max {
+            let text = format!("Definition _RANDOM minimum {min} exceeds maximum {max}");
+            self.cx.error(Code::Definition, site, text);
+            return Some(min);
+        }
+        let span = (max - min).saturating_add(1);
+        Some(min + self.defs.random() % span)
+    }
+}
+
+/// A line after substitution.
+struct Substituted {
+    text: String,
+    origins: Vec<Origin>,
+    /// The multi-line definition at its end, with the place of its use.
+    lines: Option<(Definition, Via, Origin)>,
+}
+
+fn line_span(line: &Line<'_>, origins: &[Origin], from: usize, to: usize) -> Span {
+    Line::mapped("", line.file(), line.number(), origins).span(from, to)
+}
+
+/// The text before a trailing `\`, if there is one.
+fn continued(text: &str) -> Option<&str> {
+    text.strip_suffix('\\').map(|t| t.trim_end_matches([' ', '\t']))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn uses_end_where_the_rules_say() {
+        assert_eq!(use_at("$A b", 0).map(|u| (u.end, u.name)), Some((2, "A")));
+        assert_eq!(use_at("$A.b", 0), None);
+        assert_eq!(use_at("x$A,", 1).map(|u| u.end), Some(3));
+        assert_eq!(use_at("$9", 0), None);
+        assert_eq!(use_at("${A}b", 0).map(|u| u.end), Some(4));
+        assert_eq!(use_at("${A", 0), None);
+        let used = use_at("${_RANDOM 1 9}", 0).unwrap();
+        assert_eq!((used.name, used.params), ("_RANDOM", vec!["1", "9"]));
+        assert_eq!(use_at("${A b-c}", 0), None);
+    }
+}
