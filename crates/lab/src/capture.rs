@@ -114,6 +114,21 @@ impl Capture {
         }
     }
 
+    /// The next frame not passed over by an earlier wait; `None` when none came within `patience`.
+    ///
+    /// # Errors
+    /// When the socket fails.
+    pub fn next_frame(&mut self, patience: Duration) -> Result<Option<Frame>> {
+        let until = Instant::now() + patience;
+        while self.seen >= self.frames.len() {
+            if !self.receive()? && !self.wait(until)? {
+                return Ok(None);
+            }
+        }
+        self.seen += 1;
+        Ok(self.frames.get(self.seen - 1).cloned())
+    }
+
     /// Waits for an advert for which `wanted` holds; see [`Capture::await_frame`].
     ///
     /// # Errors
@@ -233,7 +248,10 @@ fn open(interface: &str) -> nix::Result<OwnedFd> {
         .filter(|found| found.interface_name == interface)
         .find_map(|found| found.address?.as_link_addr().copied())
         .ok_or(Errno::ENODEV)?;
-    setsockopt(&fd, sockopt::RcvBufForce, &BUFFER)?;
+    // Beyond the machine's limit for root only; in a user namespace the limit has to do.
+    if setsockopt(&fd, sockopt::RcvBufForce, &BUFFER).is_err() {
+        setsockopt(&fd, sockopt::RcvBuf, &BUFFER)?;
+    }
     setsockopt(&fd, sockopt::ReceiveTimestampns, &true)?;
     bind(fd.as_raw_fd(), &addr)?;
     let mut scrap = [0; 1];

@@ -61,6 +61,17 @@ impl Log {
         self.seen = lock(&self.shared.lines).len();
     }
 
+    /// The line after the last one seen; `None` when there was none within `patience`.
+    pub fn next_line(&mut self, patience: Duration) -> Option<Line> {
+        let lines = lock(&self.shared.lines);
+        let seen = self.seen;
+        let waited = self.shared.more.wait_timeout_while(lines, patience, |l| l.len() <= seen);
+        let lines = waited.unwrap_or_else(|poisoned| poisoned.into_inner()).0;
+        let line = lines.get(self.seen).cloned();
+        self.seen += usize::from(line.is_some());
+        line
+    }
+
     /// Waits for a line that contains `text`, after the line that the last wait found.
     ///
     /// # Errors

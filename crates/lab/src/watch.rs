@@ -142,6 +142,22 @@ impl Watch {
         }
     }
 
+    /// The next change not passed over by an earlier wait; `None` when none came within
+    /// `patience`.
+    ///
+    /// # Errors
+    /// When the socket fails.
+    pub fn next_change(&mut self, patience: Duration) -> Result<Option<(Stamp, Change)>> {
+        let until = Instant::now() + patience;
+        while self.seen >= self.changes.len() {
+            if !self.receive()? && !self.wait(until)? {
+                return Ok(None);
+            }
+        }
+        self.seen += 1;
+        Ok(self.changes.get(self.seen - 1).cloned())
+    }
+
     fn wait(&self, until: Instant) -> Result<bool> {
         let left = until.saturating_duration_since(Instant::now());
         if left.is_zero() {

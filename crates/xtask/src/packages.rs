@@ -1,0 +1,99 @@
+//! The Debian packages that tests and benchmarks use. The demonstration needs none.
+
+use std::fs;
+use std::os::unix::fs::PermissionsExt;
+use std::path::Path;
+use std::process::Command;
+
+use crate::run::{Outcome, has_program, run};
+
+/// A package, a file or program that tells that it is installed, and why it is wanted.
+pub struct Package {
+    name: &'static str,
+    proof: &'static str,
+    why: &'static str,
+}
+
+/// What the tests use.
+pub const FOR_TESTS: &[Package] = &[
+    Package {
+        name: "keepalived",
+        proof: "keepalived",
+        why: "the reference, to compare with and to fail over to and from",
+    },
+    Package {
+        name: "frr",
+        proof: "/usr/lib/frr/vrrpd",
+        why: "another implementation of VRRP, to fail over to and from",
+    },
+    Package { name: "tshark", proof: "tshark", why: "an independent judge of our packets" },
+    Package { name: "iproute2", proof: "ip", why: "an independent view of addresses and links" },
+];
+
+impl Package {
+    fn is_installed(&self) -> bool {
+        if self.proof.starts_with('/') {
+            Path::new(self.proof).exists()
+        } else {
+            has_program(self.proof)
+        }
+    }
+}
+
+/// Installs what is missing as root; otherwise says the one command that does.
+pub fn ensure(packages: &[Package]) -> Outcome {
+    let missing: Vec<&Package> =
+        packages.iter().filter(|package| !package.is_installed()).collect();
+    if missing.is_empty() {
+        return Ok(());
+    }
+    println!("Debian packages are missing:");
+    for package in &missing {
+        println!("  {:<12} {}", package.name, package.why);
+    }
+    let names: Vec<&str> = missing.iter().map(|package| package.name).collect();
+    if !lab::userns::is_root() {
+        return Err(format!(
+            "install them with: sudo apt-get install --no-install-recommends {}",
+            names.join(" ")
+        )
+        .into());
+    }
+    let _quiet = NoServices::begin()?;
+    run(&mut apt(&["update"]))?;
+    run(apt(&["install", "--yes", "--no-install-recommends"]).args(names))
+}
+
+fn apt(args: &[&str]) -> Command {
+    let mut command = Command::new("apt-get");
+    command.args(args).env("DEBIAN_FRONTEND", "noninteractive");
+    command
+}
+
+/// Keeps packages from starting their services while it lives: a machine that runs our tests is
+/// not to become a router.
+struct NoServices {
+    ours: bool,
+}
+
+/// Asked by Debian's packages before they start a service; 101 forbids it.
+const POLICY: &str = "/usr/sbin/policy-rc.d";
+
+impl NoServices {
+    fn begin() -> Outcome<Self> {
+        let ours = !Path::new(POLICY).exists();
+        if ours {
+            fs::write(POLICY, "#!/bin/sh\nexit 101\n").map_err(|e| format!("{POLICY}: {e}"))?;
+            fs::set_permissions(POLICY, fs::Permissions::from_mode(0o755))?;
+        }
+        Ok(Self { ours })
+    }
+}
+
+impl Drop for NoServices {
+    fn drop(&mut self) {
+        if self.ours {
+            let _ = fs::remove_file(POLICY);
+        }
+    }
+}
