@@ -199,7 +199,7 @@ fn case_51_garp_extra_if_needs_a_time() {
 fn case_52_sync_groups() {
     observed(
         52,
-        &format!("{START}} ⏎ vrrp_sync_group G {{ ⏎  group {{ ⏎   A ⏎   B ⏎  }} ⏎ }}"),
+        &format!("{START}}} ⏎ vrrp_sync_group G {{ ⏎  group {{ ⏎   A ⏎   B ⏎  }} ⏎ }}"),
         5,
         &[
             "Virtual router B specified in sync group G doesn't exist - ignoring",

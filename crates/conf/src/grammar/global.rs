@@ -32,6 +32,17 @@ pub static GLOBAL_DEFS: Block = Block::new(
             .default("3")
             .invalid("Invalid vrrp_down_timer_adverts [1:100] '{}'")
             .acted(),
+        kw("include_check", "Which include problems are errors, until the end of the file.")
+            .args(&[word("CHECK").rest(0)])
+            .default("off")
+            .acted()
+            .set(crate::lower::language::include_check),
+        kw("random_seed", "Seed of $_RANDOM.")
+            .args(&[int(0, u32::MAX as i64)])
+            .default("random")
+            .invalid("random_seed '{}' is invalid")
+            .acted()
+            .set(|cx, a| cx.language.reseed = a.opt_num::<u32>(0).map(u64::from)),
         kw("notification_email", "Recipients of alerts.").entries(&NOTIFICATION_EMAIL),
     ],
 );

@@ -5,7 +5,9 @@
 //! parses text.
 
 pub mod global;
+pub mod language;
 pub mod lvs;
+pub mod names;
 pub mod script;
 pub mod vrrp;
 
@@ -17,6 +19,7 @@ use crate::diag::{Code, Diag, Level, Sink};
 use crate::grammar::{Block, Keyword};
 use crate::host::Host;
 use crate::source::{Sources, Span};
+use language::Language;
 
 /// Checks that need everything to be read; they run in this order after the
 /// last file.
@@ -31,19 +34,12 @@ pub struct Build {
     pub global: global::State,
     /// State of the scripts.
     pub scripts: script::Scripts,
+    /// Names of routing tables and the like.
+    pub names: names::RoutingNames,
     /// State of the static, VRRP, tracking and BFD keywords.
     pub vrrp: vrrp::State,
     /// State of the virtual server keywords.
     pub lvs: lvs::State,
-}
-
-/// How keywords talk back to the language.
-#[derive(Debug, Default)]
-pub struct Language {
-    /// Include error bits in force (`include_check`).
-    pub include_check: u8,
-    /// A seed for `$_RANDOM` that a keyword has just set.
-    pub reseed: Option<u64>,
 }
 
 /// What setters work on.
