@@ -187,3 +187,67 @@ pub struct AddrEvent {
     /// The address.
     pub spec: AddrSpec,
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use proptest::prelude::*;
+
+    fn body(spec: &AddrSpec) -> Vec<u8> {
+        let mut buf = Vec::new();
+        let mut msg = Msg::begin(&mut buf, NEW, 0, 1);
+        spec.encode_new(&mut msg);
+        msg.finish();
+        buf.split_off(wire::HEADER_LEN)
+    }
+
+    fn specs() -> impl Strategy<Value = AddrSpec> {
+        let tail = (any::<[u32; 5]>(), proptest::option::of("[a-z0-9:]{1,15}"), any::<u8>());
+        (any::<IpAddr>(), any::<u8>(), proptest::option::of(any::<Ipv4Addr>()), tail).prop_map(
+            |(addr, prefix_len, broadcast, (numbers, label, proto))| {
+                let [ifindex, flags, preferred_lft, valid_lft, peer] = numbers;
+                AddrSpec {
+                    ifindex,
+                    addr,
+                    prefix_len,
+                    broadcast,
+                    peer: Some(match addr {
+                        IpAddr::V4(_) => Ipv4Addr::from(peer).into(),
+                        IpAddr::V6(v6) => core::net::Ipv6Addr::from(v6.to_bits() ^ 1).into(),
+                    })
+                    .filter(|other| *other != addr),
+                    label,
+                    scope: 0,
+                    flags,
+                    preferred_lft,
+                    valid_lft,
+                    proto,
+                }
+            },
+        )
+    }
+
+    proptest! {
+        #[test]
+        fn what_is_asked_for_is_what_is_read(spec in specs()) {
+            prop_assert_eq!(AddrSpec::parse(&body(&spec)), Some(spec));
+        }
+
+        #[test]
+        fn no_bytes_make_the_parser_panic(
+            spec in specs(),
+            cut in 0usize..200,
+            damage in proptest::collection::vec((0usize..200, any::<u8>()), 0..8),
+            noise in proptest::collection::vec(any::<u8>(), 0..200),
+        ) {
+            let mut bytes = body(&spec);
+            for (at, value) in damage {
+                if let Some(byte) = bytes.get_mut(at) {
+                    *byte = value;
+                }
+            }
+            bytes.truncate(cut);
+            let _ = (AddrSpec::parse(&bytes), AddrSpec::parse(&noise));
+        }
+    }
+}

@@ -89,6 +89,14 @@ impl Batch {
         })
     }
 
+    /// Sets the room for unread answers in bytes, about 1 KiB each.
+    ///
+    /// # Errors
+    /// Those of setsockopt(2).
+    pub fn set_rcvbuf(&self, bytes: usize) -> io::Result<()> {
+        self.sock.set_rcvbuf(bytes)
+    }
+
     /// Queues a request whose body `body` appends. Nothing is sent yet.
     pub fn push(&mut self, kind: u16, flags: u16, body: impl FnOnce(&mut Msg<'_>)) -> Seq {
         if self.sent == self.queue.len() {

@@ -186,3 +186,60 @@ impl Macvlan {
         });
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use proptest::prelude::*;
+
+    fn macvlan() -> Vec<u8> {
+        let mut buf = Vec::new();
+        let mut msg = Msg::begin(&mut buf, NEW, 0, 1);
+        let spec = Macvlan {
+            name: "vrrp.1".to_owned(),
+            parent: 2,
+            mac: [0, 0, 0x5e, 0, 1, 1],
+            mode: MACVLAN_PRIVATE,
+            group: 0,
+        };
+        spec.encode(&mut msg);
+        msg.finish();
+        buf.split_off(wire::HEADER_LEN)
+    }
+
+    #[test]
+    fn a_link_needs_an_index_and_a_name() {
+        let mut bytes = macvlan();
+        assert_eq!(Link::parse(&bytes), None);
+        bytes[4] = 9;
+        let link = Link::parse(&bytes).unwrap();
+        assert_eq!((link.index, link.name.as_str(), link.parent), (9, "vrrp.1", Some(2)));
+        assert_eq!(link.macvlan_mode, Some(MACVLAN_PRIVATE));
+        assert_eq!(Link::parse(&bytes[..IFINFOMSG_LEN]), None);
+    }
+
+    #[test]
+    fn up_means_administratively_up_and_running() {
+        let up = |flags| Link { flags, ..Link::default() }.is_up();
+        assert!(up(F_UP | F_RUNNING));
+        assert!(!up(F_UP) && !up(F_RUNNING));
+    }
+
+    proptest! {
+        #[test]
+        fn no_bytes_make_the_parser_panic(
+            cut in 0usize..200,
+            damage in proptest::collection::vec((0usize..200, any::<u8>()), 0..8),
+            noise in proptest::collection::vec(any::<u8>(), 0..200),
+        ) {
+            let mut bytes = macvlan();
+            for (at, value) in damage {
+                if let Some(byte) = bytes.get_mut(at) {
+                    *byte = value;
+                }
+            }
+            bytes.truncate(cut);
+            let _ = (Link::parse(&bytes), Link::parse(&noise));
+        }
+    }
+}
