@@ -266,7 +266,9 @@ fn links_are_followed_from_creation_to_removal() {
         });
         assert!(matches!(of_ours.next(), Some(Event::Link(link)) if !link.is_up()));
         assert!(of_ours.any(|event| matches!(event, Event::Link(link) if link.is_up())));
-        assert!(matches!(of_ours.last(), Some(Event::LinkGone(link)) if link.name == "vrrp.7"));
+        assert!(
+            matches!(of_ours.next_back(), Some(Event::LinkGone(link)) if link.name == "vrrp.7")
+        );
         let gone = ask.execute(link::DEL, 0, |msg| link::encode_del(msg, made.index));
         assert_eq!(gone.unwrap_err().errno, ENODEV);
     })
