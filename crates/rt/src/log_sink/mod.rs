@@ -131,7 +131,9 @@ struct Logger {
 static LOGGER: Logger = Logger { way: RwLock::new(Way::Direct(Vec::new())) };
 
 /// Sets up the outputs of this process, written directly by the caller until
-/// [`start_writers`]. May be called again to change them.
+/// [`start_writers`]. May be called again to change them. A role calls it
+/// before it drops privileges, because the syslog socket and the file are
+/// opened here.
 pub fn install(sinks: &Sinks) {
     let outputs = output::open(sinks);
     if let Ok(mut way) = LOGGER.way.write() {
@@ -143,20 +145,15 @@ pub fn install(sinks: &Sinks) {
     log::set_max_level(sinks.level());
 }
 
-/// From now on each output has its own thread. Forking is over.
+/// From now on each output has its own thread. A role calls it last of all:
+/// after signals are blocked (or a thread would be hit by them) and after the
+/// privilege drop (which is one thread's).
 pub fn start_writers() {
     let Ok(mut way) = LOGGER.way.write() else { return };
     if let Way::Direct(outputs) = &mut *way {
         let outputs = std::mem::take(outputs);
         *way = Way::Queued(outputs.into_iter().filter_map(spawn_writer).collect());
     }
-}
-
-/// Sets up and starts the outputs of a role's process; before it drops
-/// privileges, because it opens the syslog socket and the file.
-pub fn start_role(role: Role, setup: &LogSetup) {
-    install(&Sinks::of_role(role, setup));
-    start_writers();
 }
 
 /// Waits, for a short while only, until everything logged so far is written.
