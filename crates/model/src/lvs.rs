@@ -430,8 +430,9 @@ pub struct UdpCheck {
     pub reply: Vec<(u8, u8)>,
     /// Least length of a reply.
     pub min_reply: u16,
-    /// Largest length of a reply.
-    pub max_reply: u16,
+    /// Largest length of a reply, when given; else 255 where a pattern is
+    /// given and any length where none is.
+    pub max_reply: Option<u16>,
 }
 
 /// `MISC_CHECK`.
