@@ -2,8 +2,8 @@
 
 use std::fmt;
 
-/// What failed and why.
-#[derive(Debug)]
+/// What failed and why. Its `Debug` form reads like its `Display` form: it is what a test prints
+/// that returns it.
 pub struct Error {
     what: String,
     source: Option<Box<dyn std::error::Error + Send + Sync>>,
@@ -25,6 +25,12 @@ impl fmt::Display for Error {
             Some(source) => write!(f, "{}: {source}", self.what),
             None => f.write_str(&self.what),
         }
+    }
+}
+
+impl fmt::Debug for Error {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        fmt::Display::fmt(self, f)
     }
 }
 
