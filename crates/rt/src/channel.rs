@@ -507,7 +507,8 @@ mod tests {
         while got.len() < 3 {
             a.flush().unwrap();
             let Some(message) = b.recv().unwrap() else { continue };
-            assert_eq!(b.take_fd().is_some(), message != large);
+            // A descriptor may come before its message, so only that message may ask for it.
+            assert!(message == large || b.take_fd().is_some());
             got.push(message);
         }
         assert_eq!(got, [large, "first".to_owned(), "second".to_owned()]);
