@@ -209,17 +209,14 @@ impl<Tx: Serialize, Rx: DeserializeOwned> Channel<Tx, Rx> {
         Ok(())
     }
 
-    /// Writes up to the next frame that carries a descriptor, or from it on with the descriptor.
+    /// Writes up to the next frame that carries a descriptor; starting at such a frame, with its
+    /// descriptor.
     fn write_once(&mut self) -> io::Result<usize> {
-        let next = self.out_fds.front().map(|(place, _)| *place);
-        let end = match next {
-            Some(place) if place > self.written => place,
-            _ => self.out.len(),
-        };
+        let here = self.out_fds.front().filter(|(place, _)| *place == self.written);
+        let next = self.out_fds.get(usize::from(here.is_some()));
+        let end = next.map_or(self.out.len(), |(place, _)| *place);
         let bytes = self.out.get(self.written..end).unwrap_or_default();
-        if next == Some(self.written)
-            && let Some((_, fd)) = self.out_fds.front()
-        {
+        if let Some((_, fd)) = here {
             let count = fdpass::send(self.sock.as_fd(), bytes, fd.as_fd())?;
             self.out_fds.pop_front();
             return Ok(count);

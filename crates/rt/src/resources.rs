@@ -53,6 +53,18 @@ pub struct Resources {
 }
 
 impl Resources {
+    /// What the configuration says of one role's process.
+    pub fn of(settings: &model::process::ProcessSettings) -> Self {
+        Resources {
+            nice: (settings.nice != 0).then(|| settings.nice.into()),
+            realtime: (settings.rt_priority != 0).then(|| settings.rt_priority.into()),
+            rttime: (settings.rt_priority != 0).then(|| settings.rlimit_rttime.unwrap_or(10_000)),
+            no_swap: settings.no_swap,
+            cpus: settings.cpu_affinity.iter().map(|cpu| *cpu as usize).collect(),
+            ..Resources::default()
+        }
+    }
+
     /// Applies all of it; goes on after a failure, so that one missing permission costs one
     /// setting only. Returns what failed, for the log.
     pub fn apply(&self) -> Vec<String> {
