@@ -1,3 +1,16 @@
 //! The vrrp role: bytes in, actions out, reports.
+//!
+//! Owns the sockets of adverts, gratuitous ARPs and netlink of one process,
+//! and the loop that drives [`vrrp_proto::Node`]. Never decides what the
+//! protocol does, reads no configuration file and runs no program.
 
-pub mod frames;
+mod addrs;
+mod dump;
+mod exec;
+mod facts;
+mod garp;
+mod main_loop;
+mod report;
+mod rx;
+
+pub use main_loop::run;

@@ -46,7 +46,7 @@ const WALLS: &[Wall] = &[
     },
     Wall {
         name: "rt",
-        may: &["types", "ipc"],
+        may: &["types", "model", "ipc"],
         never: &["vrrp-proto", "bfd-proto", "check-proto", "conf", "netlink"],
     },
     Wall {

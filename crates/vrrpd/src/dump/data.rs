@@ -1,0 +1,72 @@
+//! `keepalived.data` of the vrrp role, for humans and grep.
+
+use super::line;
+use core::fmt::Write;
+use model::vrrp::Version;
+use vrrp_proto::{Node, State, Status};
+
+/// Sections of the file that this role writes.
+pub fn text(node: &Node) -> String {
+    let mut text = String::from("------< VRRP Topology >------\n");
+    for status in node.instances() {
+        // Writing to a string cannot fail.
+        let _ = instance(&mut text, &status);
+    }
+    text
+}
+
+fn instance(out: &mut String, s: &Status<'_>) -> core::fmt::Result {
+    let c = s.config;
+    let dev = c.interface.as_deref().unwrap_or("not configured");
+    writeln!(out, " VRRP Instance = {}", c.name)?;
+    writeln!(out, "   VRRP Version = {}", if c.version == Version::V2 { 2 } else { 3 })?;
+    writeln!(out, "   State = {}", s.state)?;
+    writeln!(out, "   Wantstate = {}", if c.wants_master { "MASTER" } else { "BACKUP" })?;
+    writeln!(out, "   Number of config faults = {}", c.config_faults)?;
+    writeln!(out, "   Interface = {dev}")?;
+    if c.unicast.is_none() {
+        writeln!(out, "   Multicast address {}", c.mcast_group)?;
+    }
+    writeln!(out, "   Gratuitous ARP delay = {}", c.garp.master_delay.as_secs())?;
+    writeln!(out, "   Gratuitous ARP repeat = {}", c.garp.master_repeat)?;
+    writeln!(out, "   Gratuitous ARP refresh = {}", c.garp.master_refresh.as_secs())?;
+    writeln!(out, "   Gratuitous ARP refresh repeat = {}", c.garp.master_refresh_repeat)?;
+    writeln!(out, "   Down timer adverts = {}", c.down_timer_adverts)?;
+    writeln!(out, "   Virtual Router ID = {}", c.vrid)?;
+    writeln!(out, "   Priority = {}", c.priority)?;
+    writeln!(out, "   Effective priority = {}", s.priority)?;
+    match c.version {
+        Version::V2 => writeln!(out, "   Advert interval = {} sec", c.advert_int.as_secs())?,
+        Version::V3 => {
+            writeln!(out, "   Advert interval = {} milli-sec", c.advert_int.as_millis())?;
+        }
+    }
+    writeln!(out, "   Accept = {}", if c.accept { "enabled" } else { "disabled" })?;
+    writeln!(out, "   Preempt = {}", if c.nopreempt { "disabled" } else { "enabled" })?;
+    if !c.preempt_delay.is_zero() {
+        writeln!(out, "   Preempt delay = {} secs", c.preempt_delay.as_secs_f64())?;
+    }
+    let set = s.state == State::Master;
+    writeln!(out, "   Virtual IP ({}):", c.vips.len())?;
+    for vip in &c.vips {
+        writeln!(out, "     {}", line::address(vip, dev, set))?;
+    }
+    if !c.evips.is_empty() {
+        writeln!(out, "   Virtual IP Excluded :")?;
+        for vip in &c.evips {
+            writeln!(out, "     {}", line::address(vip, dev, set))?;
+        }
+    }
+    if let Some(unicast) = &c.unicast {
+        writeln!(
+            out,
+            "   Check unicast src : {}",
+            if unicast.check_source { "yes" } else { "no" }
+        )?;
+        writeln!(out, "   Unicast Peer :")?;
+        for peer in &unicast.peers {
+            writeln!(out, "     {} min_ttl {} max_ttl {}", peer.addr, peer.min_ttl, peer.max_ttl)?;
+        }
+    }
+    Ok(())
+}

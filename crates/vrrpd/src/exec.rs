@@ -1,0 +1,209 @@
+//! Carries out what the machine asks of the kernel, in slices.
+//!
+//! Owns the queues of address changes and of gratuitous ARPs. Adverts never
+//! wait here: [`Exec::slice`] works for about a millisecond and returns, so
+//! that the loop can let due adverts go out in between. Never decides.
+//!
+//! Order: address changes in the order asked for. The first packet of an
+//! address goes out once the changes queued before it are done; repeats go out
+//! when nothing else is left, so the first packet of every address precedes
+//! any repeat.
+
+use crate::addrs;
+use crate::garp::GarpSender;
+use core::time::Duration;
+use model::net::Address;
+use netlink::batch::{Batch, Outcome, Pace, Seq};
+use std::collections::{HashMap, VecDeque};
+use std::io;
+use std::sync::Arc;
+use types::{IfIndex, InstanceId};
+use vrrp_proto::{Garp, Owner};
+
+/// Time that one slice of address changes may take; below the shortest
+/// advert interval by a factor of ten.
+const SLICE: Duration = Duration::from_millis(1);
+/// Gratuitous ARPs of one slice.
+const GARPS_PER_SLICE: usize = 128;
+
+/// An address change that has been handed to the kernel.
+#[derive(Debug)]
+struct Pending {
+    seq: Seq,
+    owner: Owner,
+    addr: Arc<Address>,
+    adding: bool,
+    best_effort: bool,
+}
+
+/// A gratuitous ARP that waits for its turn.
+#[derive(Debug)]
+struct Queued {
+    garp: Garp,
+    /// Address changes up to this one come first.
+    after: Seq,
+    /// Dropped when the instance has cancelled since.
+    epoch: u32,
+}
+
+/// A change that the kernel refused.
+#[derive(Debug)]
+pub struct Failed {
+    /// Whose address.
+    pub owner: Owner,
+    /// The address.
+    pub addr: Arc<Address>,
+    /// Whether it was to be added.
+    pub adding: bool,
+    /// Positive errno.
+    pub errno: i32,
+}
+
+/// The queues and their sockets.
+#[derive(Debug)]
+pub struct Exec {
+    batch: Batch,
+    pace: Pace,
+    last: Seq,
+    flushed: Seq,
+    pending: VecDeque<Pending>,
+    first: VecDeque<Queued>,
+    repeats: VecDeque<Queued>,
+    epochs: HashMap<InstanceId, u32>,
+    sender: GarpSender,
+}
+
+impl Exec {
+    /// Opens its sockets.
+    ///
+    /// # Errors
+    /// When the kernel refuses a netlink or packet socket.
+    pub fn open() -> io::Result<Self> {
+        Ok(Exec {
+            batch: Batch::open()?,
+            pace: Pace::new(SLICE),
+            last: Seq(0),
+            flushed: Seq(0),
+            pending: VecDeque::new(),
+            first: VecDeque::new(),
+            repeats: VecDeque::new(),
+            epochs: HashMap::new(),
+            sender: GarpSender::open()?,
+        })
+    }
+
+    /// Queues the adding of an address.
+    pub fn add(&mut self, owner: Owner, ifindex: IfIndex, addr: Arc<Address>) {
+        self.last = self.batch.add_addr(&addrs::spec(&addr, ifindex));
+        self.pending.push_back(Pending {
+            seq: self.last,
+            owner,
+            addr,
+            adding: true,
+            best_effort: false,
+        });
+    }
+
+    /// Queues the removal of an address; with `best_effort` its absence is
+    /// fine.
+    pub fn del(&mut self, owner: Owner, ifindex: IfIndex, addr: Arc<Address>, best_effort: bool) {
+        self.last = self.batch.del_addr(&addrs::spec(&addr, ifindex));
+        self.pending.push_back(Pending { seq: self.last, owner, addr, adding: false, best_effort });
+    }
+
+    /// Queues gratuitous ARPs.
+    pub fn garp(&mut self, garp: Garp) {
+        let epoch = self.epochs.get(&garp.instance).copied().unwrap_or(0);
+        self.first.push_back(Queued { garp, after: self.last, epoch });
+    }
+
+    /// Drops the queued gratuitous ARPs of an instance.
+    pub fn cancel_garps(&mut self, instance: InstanceId) {
+        // Stale entries are skipped when their turn comes: a cancel costs the
+        // same however long the queue is.
+        *self.epochs.entry(instance).or_insert(0) += 1;
+    }
+
+    /// Whether anything is queued.
+    pub fn has_work(&self) -> bool {
+        self.batch.unsent() > 0
+            || !self.batch.is_idle()
+            || !self.first.is_empty()
+            || !self.repeats.is_empty()
+    }
+
+    /// Works for about a millisecond. Refused changes go to `failed`, sent
+    /// gratuitous ARPs to `sent`.
+    ///
+    /// # Errors
+    /// Those of the netlink socket.
+    pub fn slice(&mut self, failed: &mut Vec<Failed>, sent: impl FnMut(&Garp)) -> io::Result<()> {
+        if self.batch.unsent() > 0 {
+            let before = rt::clock::now();
+            let count = self.batch.flush_some(self.pace.count())?;
+            self.pace.learn(count, rt::clock::now().saturating_since(before));
+            self.flushed = Seq(self.flushed.0 + count as u64);
+        }
+        self.collect(failed)?;
+        self.announce(sent);
+        Ok(())
+    }
+
+    fn collect(&mut self, failed: &mut Vec<Failed>) -> io::Result<()> {
+        let pending = &mut self.pending;
+        self.batch.poll(|outcome| match outcome {
+            Outcome::Failed { seq, error } => {
+                while pending.front().is_some_and(|p| p.seq < seq) {
+                    pending.pop_front();
+                }
+                let Some(p) = pending.front().filter(|p| p.seq == seq) else { return };
+                let absent = matches!(error.errno, nix::libc::EADDRNOTAVAIL | nix::libc::ENODEV);
+                if !(p.best_effort && absent) {
+                    failed.push(Failed {
+                        owner: p.owner,
+                        addr: p.addr.clone(),
+                        adding: p.adding,
+                        errno: error.errno,
+                    });
+                }
+            }
+            Outcome::Done { through } | Outcome::Lost { through } => {
+                while pending.front().is_some_and(|p| p.seq <= through) {
+                    pending.pop_front();
+                }
+            }
+        })
+    }
+
+    fn announce(&mut self, mut sent: impl FnMut(&Garp)) {
+        let mut room = GARPS_PER_SLICE;
+        while room > 0
+            && let Some(mut next) = self.next_garp()
+        {
+            if self.is_stale(&next) {
+                continue;
+            }
+            room -= 1;
+            self.sender.push(&next.garp);
+            sent(&next.garp);
+            next.garp.count = next.garp.count.saturating_sub(1);
+            if next.garp.count > 0 {
+                self.repeats.push_back(next);
+            }
+        }
+        self.sender.flush();
+    }
+
+    fn next_garp(&mut self) -> Option<Queued> {
+        match self.first.front() {
+            Some(next) if next.after <= self.flushed => self.first.pop_front(),
+            Some(_) => None,
+            None if self.batch.unsent() == 0 => self.repeats.pop_front(),
+            None => None,
+        }
+    }
+
+    fn is_stale(&self, queued: &Queued) -> bool {
+        self.epochs.get(&queued.garp.instance).is_some_and(|now| *now != queued.epoch)
+    }
+}

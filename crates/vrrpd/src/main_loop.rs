@@ -1,0 +1,552 @@
+//! The role's loop: the one place that reads sockets, drives the machine and
+//! carries out what it asks for.
+//!
+//! Each turn: due adverts first, then what came in, then a slice of queued
+//! kernel work. Nothing here waits for core, a disk or a log.
+
+use crate::addrs;
+use crate::dump;
+use crate::exec::{Exec, Failed};
+use crate::facts;
+use crate::report::{self, Report, ToCore};
+use crate::rx::Sockets;
+use core::time::Duration;
+use ipc::Role;
+use ipc::msg::vrrp::{CoreToVrrp, VrrpOptions, VrrpSetup, VrrpToCore};
+use ipc::msg::{Generation, Hello, TrackValue as CoreValue};
+use model::Global;
+use netlink::socket::{Event as NlEvent, NlSocket};
+use rt::channel::{Channel, ChannelError};
+use rt::poll::{Loop, Ready};
+use rt::privs::{self, PrivError, RunAs};
+use rt::resources::Resources;
+use rt::signals::{self, Signals};
+use rt::{Interest, Token, clock};
+use std::io;
+use std::os::fd::AsFd;
+use types::Mono;
+use vrrp_proto::{Action, Input, Node, Out, Owner, Setup, TrackValue};
+
+/// Longest message from core: a configuration.
+const MESSAGE_MAX: u32 = 256 * 1024 * 1024;
+/// How long core may take to say what is to be done.
+const FIRST_WORDS: Duration = Duration::from_secs(30);
+/// Room for the kernel's notifications: a take-over of 20,000 addresses fits.
+const MONITOR_RCVBUF: usize = 32 * 1024 * 1024;
+/// How long an exiting role waits until core has its last words.
+const LAST_WORDS: Duration = Duration::from_millis(500);
+
+const CORE: Token = Token(0);
+const SIGNALS: Token = Token(1);
+const MONITOR: Token = Token(2);
+/// Tokens from here on are sockets of adverts.
+const SOCKETS: usize = 16;
+
+/// The vrrp role: runs until core says so or is gone. Returns the exit status.
+pub fn run(entered: rt::spawn::Entered) -> i32 {
+    match start(entered).and_then(|mut role| role.run()) {
+        Ok(()) => 0,
+        Err(e) => {
+            log::error!("{e}");
+            e.status
+        }
+    }
+}
+
+/// Why the role ends.
+#[derive(Debug)]
+pub struct Fatal {
+    what: String,
+    /// Exit status: 1 tells core not to try again, 4 that a permission is
+    /// missing, 70 that it may.
+    status: i32,
+}
+
+impl core::fmt::Display for Fatal {
+    fn fmt(&self, f: &mut core::fmt::Formatter<'_>) -> core::fmt::Result {
+        f.write_str(&self.what)
+    }
+}
+
+fn fatal(what: &'static str) -> impl Fn(io::Error) -> Fatal {
+    move |e| Fatal {
+        what: format!("{what}: {e}"),
+        status: if e.kind() == io::ErrorKind::PermissionDenied { 4 } else { 70 },
+    }
+}
+
+fn start(entered: rt::spawn::Entered) -> Result<VrrpRole, Fatal> {
+    let mut core: ToCore = Channel::new(entered.channel, MESSAGE_MAX)
+        .map_err(fatal("cannot use the channel to core"))?;
+    let first = core
+        .recv_wait(FIRST_WORDS)
+        .map_err(|e| Fatal { what: format!("no greeting from core: {e}"), status: 70 })?;
+    let Some(CoreToVrrp::Hello(hello, log)) = first else {
+        return Err(Fatal { what: "core did not say hello".to_owned(), status: 70 });
+    };
+    if !hello.fits(Role::Vrrp) {
+        return Err(Fatal { what: "core is of another build".to_owned(), status: 1 });
+    }
+    rt::log_sink::install(&rt::log_sink::Sinks::of_role(Role::Vrrp, &log));
+    let _ = core.send(&VrrpToCore::Hello(Hello::new(Role::Vrrp)));
+    let second = core
+        .recv_wait(FIRST_WORDS)
+        .map_err(|e| Fatal { what: format!("no configuration from core: {e}"), status: 70 })?;
+    let Some(CoreToVrrp::Prepare(setup)) = second else {
+        return Err(Fatal { what: "core did not send a configuration".to_owned(), status: 70 });
+    };
+    confine(&setup, entered.core)?;
+    // Capabilities belong to threads, so these come after the drop.
+    rt::log_sink::start_writers();
+    let mut role = VrrpRole::open(core)?;
+    role.command(CoreToVrrp::Prepare(setup));
+    Ok(role)
+}
+
+/// Sets scheduling and limits, then gives up every privilege but those of the
+/// vrrp role.
+fn confine(setup: &VrrpSetup, core: i32) -> Result<(), Fatal> {
+    let process = &setup.global.vrrp_process;
+    let resources = Resources {
+        // A receiver per interface and family at most, and a few more.
+        nofile: Some(2 * setup.vrrp.instances.len() as u64 + 64),
+        ..Resources::of(process)
+    };
+    for failed in resources.apply() {
+        log::warn!("{failed}");
+    }
+    let run_as = match setup.global.roles_as_root {
+        true => {
+            log::warn!("roles_as_root: the vrrp process keeps its user");
+            RunAs::Unchanged
+        }
+        false => RunAs::for_roles().map_err(fatal("cannot choose a user for the vrrp process"))?,
+    };
+    privs::vrrp(&privs::Drop { run_as, core, dumpable: false }).map_err(|e| Fatal {
+        status: if matches!(e, PrivError::Missing(_)) { 4 } else { 1 },
+        what: e.to_string(),
+    })
+}
+
+/// Everything the role owns.
+#[derive(Debug)]
+struct VrrpRole {
+    poll: Loop,
+    signals: Signals,
+    core: ToCore,
+    core_interest: Interest,
+    monitor: NlSocket,
+    exec: Exec,
+    sockets: Sockets,
+    node: Option<Node>,
+    prepared: Option<Box<VrrpSetup>>,
+    running: Option<Running>,
+    out: Out,
+    failed: Vec<Failed>,
+    report: Report,
+    leaving: bool,
+}
+
+/// What the loop itself needs of the running configuration.
+#[derive(Debug)]
+struct Running {
+    options: VrrpOptions,
+    global: Global,
+    facts: facts::Forwarding,
+}
+
+impl VrrpRole {
+    fn open(core: ToCore) -> Result<Self, Fatal> {
+        let poll = Loop::new().map_err(fatal("cannot open an event loop"))?;
+        let signals = Signals::new(&[signals::TERM, signals::INT, signals::HUP])
+            .map_err(fatal("cannot handle signals"))?;
+        let monitor =
+            NlSocket::monitor(MONITOR_RCVBUF).map_err(fatal("cannot open the netlink monitor"))?;
+        let exec = Exec::open().map_err(fatal("cannot open netlink and packet sockets"))?;
+        for (fd, token) in
+            [(core.as_fd(), CORE), (signals.as_fd(), SIGNALS), (monitor.as_fd(), MONITOR)]
+        {
+            poll.register(fd, token, Interest::READABLE)
+                .map_err(fatal("cannot watch a descriptor"))?;
+        }
+        Ok(VrrpRole {
+            poll,
+            signals,
+            core,
+            core_interest: Interest::READABLE,
+            monitor,
+            exec,
+            sockets: Sockets::default(),
+            node: None,
+            prepared: None,
+            running: None,
+            out: Out::default(),
+            failed: Vec::new(),
+            report: Report::default(),
+            leaving: false,
+        })
+    }
+
+    fn run(&mut self) -> Result<(), Fatal> {
+        let mut ready = Vec::new();
+        loop {
+            if self.leaving && !self.exec.has_work() {
+                return self.leave();
+            }
+            self.update_interest()?;
+            self.poll.wait(self.deadline(), &mut ready).map_err(fatal("cannot wait"))?;
+            self.tick();
+            for r in &ready {
+                self.serve(*r)?;
+            }
+            self.work()?;
+        }
+    }
+
+    /// When the loop must wake up without news.
+    fn deadline(&self) -> Option<Mono> {
+        if self.exec.has_work() {
+            return Some(Mono::ZERO);
+        }
+        let node = self.node.as_ref().and_then(Node::deadline);
+        let facts = self.running.as_ref().and_then(|r| r.facts.deadline());
+        [node, facts, self.sockets.deadline()].into_iter().flatten().min()
+    }
+
+    fn tick(&mut self) {
+        let now = clock::now();
+        if let Some(node) = &mut self.node {
+            if node.wants_clock() {
+                node.handle(now, Input::Clock { unix: clock::wall() }, &mut self.out);
+            }
+            node.handle(now, Input::Tick, &mut self.out);
+        }
+        self.carry_out();
+        self.refresh_facts(now);
+        if self.sockets.deadline().is_some_and(|at| at <= now) {
+            self.sockets.retry(now, &self.poll, SOCKETS);
+        }
+    }
+
+    fn serve(&mut self, ready: Ready) -> Result<(), Fatal> {
+        match ready.token {
+            CORE => self.serve_core(),
+            SIGNALS => self.serve_signals(),
+            MONITOR => {
+                self.serve_monitor();
+                Ok(())
+            }
+            Token(n) => {
+                self.receive(n.wrapping_sub(SOCKETS));
+                Ok(())
+            }
+        }
+    }
+
+    /// Hands the packets of one socket to the machine.
+    fn receive(&mut self, socket: usize) {
+        let Some(node) = &mut self.node else { return };
+        let now = clock::now();
+        let out = &mut self.out;
+        self.sockets.receive(socket, |socket, meta, bytes| {
+            node.handle(now, Input::Packet { socket, meta, bytes }, out);
+        });
+        self.carry_out();
+    }
+
+    /// Does what the machine asked for: adverts at once, the rest in order.
+    fn carry_out(&mut self) {
+        if !self.out.adverts.is_empty() {
+            self.sockets.send(&self.out);
+            self.out.adverts.clear();
+        }
+        let mut actions = core::mem::take(&mut self.out.actions);
+        for action in actions.drain(..) {
+            self.act(action);
+        }
+        self.out.actions = actions;
+        self.out.clear();
+    }
+
+    fn act(&mut self, action: Action) {
+        match action {
+            Action::OpenSocket { id, key, rcvbuf } => {
+                self.sockets.open(id, key, rcvbuf, &self.poll, SOCKETS);
+            }
+            Action::CloseSocket { id } => self.sockets.close(id, &self.poll),
+            Action::AddAddr { owner, ifindex, addr, .. } => self.exec.add(owner, ifindex, addr),
+            Action::DelAddr { owner, ifindex, addr, best_effort, .. } => {
+                if !(self.leaving && self.options().dont_release) {
+                    self.exec.del(owner, ifindex, addr, best_effort);
+                }
+            }
+            Action::Garp(garp) => self.exec.garp(garp),
+            Action::CancelGarps { instance } => self.exec.cancel_garps(instance),
+            Action::Report(event) => self.report.event(&event, &mut self.core),
+        }
+    }
+
+    fn options(&self) -> VrrpOptions {
+        self.running.as_ref().map(|r| r.options).unwrap_or_default()
+    }
+
+    /// A slice of queued kernel work; what the kernel refused goes back to the
+    /// machine.
+    fn work(&mut self) -> Result<(), Fatal> {
+        if !self.exec.has_work() {
+            return Ok(());
+        }
+        self.exec
+            .slice(&mut self.failed, report::log_garp)
+            .map_err(fatal("cannot talk to the kernel"))?;
+        let now = clock::now();
+        for f in self.failed.drain(..) {
+            match (f.owner, &mut self.node) {
+                (Owner::Instance(instance), Some(node)) => {
+                    let (addr, adding, errno) = (&f.addr, f.adding, f.errno);
+                    node.handle(
+                        now,
+                        Input::AddrFailed { instance, addr, adding, errno },
+                        &mut self.out,
+                    );
+                }
+                _ => log::warn!(
+                    "static address {}: {}",
+                    f.addr.prefix,
+                    io::Error::from_raw_os_error(f.errno)
+                ),
+            }
+        }
+        self.carry_out();
+        Ok(())
+    }
+
+    fn serve_monitor(&mut self) {
+        let now = clock::now();
+        let mut overrun = false;
+        if let Some(node) = &mut self.node {
+            let out = &mut self.out;
+            let facts = self.running.as_mut().map(|r| &mut r.facts);
+            let mut facts = facts;
+            let read = self.monitor.recv_events(|event| match event {
+                NlEvent::Link(link) => {
+                    node.handle(now, Input::Link(addrs::link_fact(&link)), out);
+                    if let Some(f) = facts.as_deref_mut() {
+                        f.link(&link, node, now, out);
+                    }
+                }
+                NlEvent::LinkGone(link) => {
+                    let index = types::IfIndex(link.index);
+                    node.handle(now, Input::LinkGone { index }, out);
+                    if let Some(f) = facts.as_deref_mut() {
+                        f.gone(index);
+                    }
+                }
+                NlEvent::Addr(a) => {
+                    let fact = addrs::addr_fact(&a.spec);
+                    let input =
+                        if a.new { Input::AddrAdded(fact) } else { Input::AddrRemoved(fact) };
+                    node.handle(now, input, out);
+                }
+                NlEvent::Overrun => overrun = true,
+            });
+            if let Err(e) = read {
+                log::error!("netlink monitor: {e}");
+                overrun = true;
+            }
+        } else if self.monitor.recv_events(|_| ()).is_err() {
+            // Before the first configuration nothing is believed yet.
+        }
+        self.carry_out();
+        if overrun {
+            log::warn!("Netlink: notifications were lost, reading all links and addresses anew");
+            self.resync();
+        }
+    }
+
+    /// Tells the machine of every link and address there is.
+    fn resync(&mut self) {
+        let Some(node) = &mut self.node else { return };
+        let state = NlSocket::request()
+            .map_err(netlink::error::NlError::from)
+            .and_then(|mut s| Ok((s.dump_links()?, s.dump_addrs()?)));
+        let (links, specs) = match state {
+            Ok(state) => state,
+            Err(e) => return log::error!("cannot read links and addresses: {e}"),
+        };
+        let now = clock::now();
+        let facts: Vec<_> = links.iter().map(addrs::link_fact).collect();
+        node.handle(now, Input::Links(&facts), &mut self.out);
+        let facts: Vec<_> = specs.iter().map(addrs::addr_fact).collect();
+        node.handle(now, Input::Addrs(&facts), &mut self.out);
+        if let Some(running) = &mut self.running {
+            for link in &links {
+                running.facts.link(link, node, now, &mut self.out);
+            }
+        }
+        self.carry_out();
+    }
+
+    fn refresh_facts(&mut self, now: Mono) {
+        if let (Some(node), Some(running)) = (&mut self.node, &mut self.running) {
+            running.facts.refresh(node, now, &mut self.out);
+            self.carry_out();
+        }
+    }
+
+    fn serve_core(&mut self) -> Result<(), Fatal> {
+        self.report.retry(&mut self.core);
+        loop {
+            match self.core.recv() {
+                Ok(Some(message)) => self.command(message),
+                Ok(None) => return Ok(()),
+                Err(ChannelError::Closed) => {
+                    // Core is gone: leave in order, as on SIGTERM.
+                    log::info!("core is gone, leaving");
+                    let _ = self.poll.deregister(&self.core);
+                    self.shutdown();
+                    return Ok(());
+                }
+                Err(e) => {
+                    log::error!("channel to core: {e}, leaving");
+                    let _ = self.poll.deregister(&self.core);
+                    self.shutdown();
+                    return Ok(());
+                }
+            }
+        }
+    }
+
+    fn command(&mut self, message: CoreToVrrp) {
+        match message {
+            CoreToVrrp::Hello(..) => log::warn!("core greets twice"),
+            CoreToVrrp::Prepare(setup) => {
+                let generation = setup.generation;
+                self.prepared = Some(setup);
+                self.tell(&VrrpToCore::Ready(generation));
+            }
+            CoreToVrrp::Commit(generation) => self.commit(generation),
+            CoreToVrrp::Abort(generation) => {
+                self.prepared.take_if(|p| p.generation == generation);
+            }
+            CoreToVrrp::Track(id, value) => {
+                if let Some(node) = &mut self.node {
+                    let value = track_value(value);
+                    node.handle(clock::now(), Input::Track { id, value }, &mut self.out);
+                    self.carry_out();
+                }
+            }
+            CoreToVrrp::Dump(kind) => {
+                let Some(node) = &mut self.node else { return };
+                let Some(running) = &self.running else { return };
+                let text = dump::text(kind, node, &running.global);
+                self.tell(&VrrpToCore::Dump { kind, text });
+            }
+            CoreToVrrp::Shutdown => self.shutdown(),
+        }
+    }
+
+    fn tell(&mut self, message: &VrrpToCore) {
+        if let Err(e) = self.core.send(message) {
+            log::error!("cannot answer core: {e}");
+        }
+    }
+
+    fn commit(&mut self, generation: Generation) {
+        let Some(setup) = self.prepared.take_if(|p| p.generation == generation) else {
+            return log::error!("core commits a configuration that it did not send");
+        };
+        let VrrpSetup { global, vrrp, tracks, values, options, .. } = *setup;
+        let facts = self.running.take().map(|r| r.facts).unwrap_or_default();
+        self.running = Some(Running { options, global: global.clone(), facts });
+        let setup = Setup { global, vrrp, tracks };
+        let now = clock::now();
+        if let Some(node) = &mut self.node {
+            node.handle(now, Input::Reload(Box::new(setup)), &mut self.out);
+            self.set_tracks(now, &values);
+            self.carry_out();
+        } else {
+            self.node = Some(Node::new(setup));
+            self.resync();
+            self.set_tracks(now, &values);
+            if let Some(node) = &mut self.node {
+                if node.wants_clock() {
+                    node.handle(now, Input::Clock { unix: clock::wall() }, &mut self.out);
+                }
+                node.handle(
+                    clock::now(),
+                    Input::Start { uptime: clock::boottime() },
+                    &mut self.out,
+                );
+            }
+            self.carry_out();
+        }
+        self.tell(&VrrpToCore::Running(generation));
+    }
+
+    fn set_tracks(&mut self, now: Mono, values: &[CoreValue]) {
+        let Some(node) = &mut self.node else { return };
+        for (id, value) in (0u32..).zip(values) {
+            let (id, value) = (types::TrackId(id), track_value(*value));
+            node.handle(now, Input::Track { id, value }, &mut self.out);
+        }
+    }
+
+    fn serve_signals(&mut self) -> Result<(), Fatal> {
+        while let Some(signal) = self.signals.receive().map_err(fatal("cannot read signals"))? {
+            match signal.number {
+                signals::HUP => {
+                    log::info!(
+                        "only core reads the configuration: send SIGHUP to the parent process"
+                    );
+                }
+                _ => self.shutdown(),
+            }
+        }
+        Ok(())
+    }
+
+    /// Gives up mastership; the loop ends once the addresses are removed.
+    fn shutdown(&mut self) {
+        if self.leaving {
+            return;
+        }
+        self.leaving = true;
+        log::info!("Stopping");
+        if let Some(node) = &mut self.node {
+            node.handle(clock::now(), Input::Shutdown, &mut self.out);
+        }
+        self.carry_out();
+        self.node = None;
+    }
+
+    fn leave(&mut self) -> Result<(), Fatal> {
+        self.report.retry(&mut self.core);
+        let _ = self.core.flush_wait(LAST_WORDS);
+        log::info!("Stopped");
+        Ok(())
+    }
+
+    /// Waits for room in the channel only while something waits for it.
+    fn update_interest(&mut self) -> Result<(), Fatal> {
+        let behind = self.report.is_behind() || self.core.wants_write();
+        let interest =
+            if behind { Interest::READABLE | Interest::WRITABLE } else { Interest::READABLE };
+        if interest != self.core_interest && !self.leaving {
+            self.poll
+                .reregister(&self.core, CORE, interest)
+                .map_err(fatal("cannot wait for core"))?;
+            self.core_interest = interest;
+        }
+        Ok(())
+    }
+}
+
+fn track_value(value: CoreValue) -> TrackValue {
+    match value {
+        CoreValue::Unknown => TrackValue::Pending,
+        CoreValue::Good(true) => TrackValue::Good,
+        CoreValue::Good(false) => TrackValue::Bad,
+        CoreValue::Number(n) => TrackValue::Number(n),
+    }
+}

@@ -1,0 +1,120 @@
+//! News of the machine as log lines and as messages to core.
+//!
+//! Never blocks: when core does not read, the latest state of each subject is
+//! kept for later and other news is counted as lost.
+
+use ipc::msg::vrrp::{CoreToVrrp, News, NotifyState, SubjectKind, VrrpToCore};
+use rt::channel::{Channel, SendError};
+use std::collections::BTreeMap;
+use vrrp_proto::{Detail, Event, Garp, GroupEvent, InstanceEvent, Told};
+
+/// The role's end of its connection to core.
+pub type ToCore = Channel<VrrpToCore, CoreToVrrp>;
+
+/// What could not be sent yet.
+#[derive(Debug, Default)]
+pub struct Report {
+    states: BTreeMap<(bool, String), VrrpToCore>,
+    lost: u64,
+}
+
+impl Report {
+    /// Logs `event` and tells core of it when it is a notification.
+    pub fn event(&mut self, event: &Event, core: &mut ToCore) {
+        log_event(event);
+        if let Some(message) = notification(event) {
+            self.send(message, core);
+        }
+    }
+
+    /// Tries again what could not be sent.
+    pub fn retry(&mut self, core: &mut ToCore) {
+        while let Some(entry) = self.states.first_entry() {
+            if core.send(entry.get()).is_err() {
+                return;
+            }
+            entry.remove();
+        }
+        if self.lost > 0 && core.send(&VrrpToCore::Lost(self.lost)).is_ok() {
+            self.lost = 0;
+        }
+    }
+
+    /// Whether something waits for [`Report::retry`].
+    pub fn is_behind(&self) -> bool {
+        !self.states.is_empty() || self.lost > 0
+    }
+
+    fn send(&mut self, message: VrrpToCore, core: &mut ToCore) {
+        // What waits already goes first, or states would arrive out of order.
+        if self.is_behind() {
+            self.keep(message);
+        } else if let Err(e) = core.send(&message) {
+            if let SendError::Full = e {
+                log::warn!("core does not read its reports: keeping the latest state of each");
+            }
+            self.keep(message);
+        }
+    }
+
+    fn keep(&mut self, message: VrrpToCore) {
+        match &message {
+            VrrpToCore::Notify { kind, name, news: News::State(_), .. } => {
+                let key = (*kind == SubjectKind::Group, name.clone());
+                if self.states.insert(key, message).is_some() {
+                    self.lost += 1;
+                }
+            }
+            _ => self.lost += 1,
+        }
+    }
+}
+
+fn log_event(event: &Event) {
+    match event.detail() {
+        Detail::Normal => log::info!("{event}"),
+        Detail::Detail => log::debug!("{event}"),
+        Detail::Silent => {}
+    }
+}
+
+/// One line per packet, as the reference has it.
+pub fn log_garp(garp: &Garp) {
+    let what = match garp.addr.is_ipv4() {
+        true => "gratuitous ARP",
+        false => "unsolicited Neighbour Advert",
+    };
+    log::debug!("Sending {what} on {} for {}", garp.ifname, garp.addr);
+}
+
+fn notification(event: &Event) -> Option<VrrpToCore> {
+    let (kind, name, priority, news) = match event {
+        Event::Instance { name, what, .. } => match what {
+            InstanceEvent::Notify { told, priority, .. } => {
+                (SubjectKind::Instance, name, priority.0, News::State(state(*told)))
+            }
+            InstanceEvent::NotifyLowerPriority { priority, .. } => {
+                (SubjectKind::Instance, name, priority.0, News::MasterRxLowerPri)
+            }
+            InstanceEvent::NotifyPriority { master, priority } => {
+                (SubjectKind::Instance, name, priority.0, News::Priority { master: *master })
+            }
+            _ => return None,
+        },
+        Event::Group { name, what: GroupEvent::Notify { told, .. }, .. } => {
+            (SubjectKind::Group, name, 0, News::State(state(*told)))
+        }
+        _ => return None,
+    };
+    Some(VrrpToCore::Notify { kind, name: name.to_string(), priority, news, reason: String::new() })
+}
+
+fn state(told: Told) -> NotifyState {
+    match told {
+        Told::Master => NotifyState::Master,
+        Told::Backup => NotifyState::Backup,
+        Told::Fault => NotifyState::Fault,
+        Told::Stop => NotifyState::Stop,
+        Told::Deleted => NotifyState::Deleted,
+    }
+}
