@@ -1,6 +1,11 @@
-//! Documentation from the tables.
+//! Documentation from the tables: `docs/compat/keywords.md` and
+//! `docs/guide/diagnostics.md`.
 
-use crate::grammar::{Keyword, Kind, Need};
+use std::fmt::Write as _;
+
+use crate::diag::Code;
+use crate::grammar::{Block, Body, Entries, Keyword, Kind, Need};
+use crate::hint;
 
 /// The parameters of a keyword as the documentation writes them.
 pub fn syntax(keyword: &Keyword) -> String {
@@ -17,5 +22,116 @@ pub fn syntax(keyword: &Keyword) -> String {
             Need::Rest(_) => format!("{name}..."),
         });
     }
+    match keyword.body {
+        Body::Leaf => {}
+        Body::Block(_) => parts.push("{ ... }".into()),
+        Body::Entries(entries) => parts.push(format!("{{ {} ... }}", entries.syntax)),
+    }
     parts.join(" ")
+}
+
+/// What a keyword's numbers may be, as the documentation writes it.
+fn range(keyword: &Keyword) -> String {
+    let show = |arg: &crate::grammar::Arg| match arg.kind {
+        Kind::Int { min, max, .. } => Some(format!("{min} to {max}")),
+        Kind::Decimal { min, max, places } => {
+            let unit = 10f64.powi(i32::try_from(places).unwrap_or(0));
+            let most = if max > 1 << 53 { "any".into() } else { format!("{}", max as f64 / unit) };
+            Some(format!("{} to {most}", min as f64 / unit))
+        }
+        _ => None,
+    };
+    keyword.args.iter().filter_map(show).collect::<Vec<_>>().join(", ")
+}
+
+/// How many keywords there are and how many of them are acted upon.
+pub fn totals() -> (usize, usize) {
+    let all = hint::every_block();
+    let keywords = || all.iter().flat_map(|b| b.keywords());
+    (keywords().count(), keywords().filter(|k| k.acts).count())
+}
+
+/// The text of `docs/compat/keywords.md`.
+pub fn keywords_md() -> String {
+    let (all, acted) = totals();
+    let mut out = format!(
+        "# Keywords\n\n\
+         Written from the keyword tables; `UPDATE_DOCS=1 cargo test -p ka-conf --test docs` renews it.\n\
+         Of {all} keywords {acted} are acted upon. The others are read and checked, and logged once as\n\
+         accepted but not acted upon yet.\n"
+    );
+    let mut written: Vec<*const Entries> = Vec::new();
+    for block in hint::every_block() {
+        block_md(&mut out, block, &mut written);
+    }
+    out
+}
+
+fn block_md(out: &mut String, block: &Block, written: &mut Vec<*const Entries>) {
+    let title = if block.name == "root" { "Top level" } else { block.name };
+    let _ = writeln!(out, "\n## {title}\n");
+    table_head(out);
+    for keyword in block.keywords() {
+        table_row(out, keyword);
+    }
+    for keyword in block.keywords() {
+        let Body::Entries(entries) = keyword.body else { continue };
+        if entries.options.is_empty() || written.contains(&std::ptr::from_ref(entries)) {
+            continue;
+        }
+        written.push(std::ptr::from_ref(entries));
+        let _ = writeln!(out, "\n### Entries of {}\n", keyword.name);
+        let _ = writeln!(out, "`{}`\n", entries.syntax);
+        table_head(out);
+        for option in entries.options {
+            table_row(out, option);
+        }
+    }
+}
+
+fn table_head(out: &mut String) {
+    out.push_str("| keyword | parameters | range | default | acted upon | what it does |\n");
+    out.push_str("|---|---|---|---|---|---|\n");
+}
+
+fn table_row(out: &mut String, keyword: &Keyword) {
+    let cell = |s: &str| s.replace('|', "\\|");
+    let code = |s: String| if s.is_empty() { s } else { format!("`{}`", cell(&s)) };
+    let mut help = cell(keyword.help);
+    if let Some(instead) = keyword.deprecated {
+        let _ = write!(help, " Deprecated: {}.", cell(instead));
+    }
+    if !keyword.since.is_empty() {
+        let _ = write!(help, " Since {}.", cell(keyword.since));
+    }
+    let _ = writeln!(
+        out,
+        "| `{}` | {} | {} | {} | {} | {} |",
+        keyword.name,
+        code(syntax(keyword)),
+        range(keyword),
+        cell(keyword.default),
+        if keyword.acts { "yes" } else { "not yet" },
+        help,
+    );
+}
+
+/// The text of `docs/guide/diagnostics.md`.
+pub fn diagnostics_md() -> String {
+    let mut out = String::from(
+        "# Diagnostics\n\n\
+         Every diagnostic of the configuration has a code that keeps its meaning. On a terminal\n\
+         it is drawn with the line it is about; in logs and with `-t FILE` it is one line,\n\
+         `(FILE: Line N) text`. Written from the code; `UPDATE_DOCS=1 cargo test -p ka-conf --test docs`\n\
+         renews it.\n\n\
+         Exit status of `keepalived -t`: 0 nothing to say; 2 a parameter is missing; 4 the file cannot be\n\
+         read; 5 any other error, warning or deprecation; 6 no file, a failed include, or a security\n\
+         problem.\n\n\
+         | code | about | what it means |\n|---|---|---|\n",
+    );
+    for code in Code::ALL {
+        let (title, text) = (code.title(), code.explanation());
+        let _ = writeln!(out, "| {} | {title} | {text} |", code.id());
+    }
+    out
 }

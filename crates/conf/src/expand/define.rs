@@ -4,25 +4,30 @@
 use std::collections::HashMap;
 use std::sync::Arc;
 
-use super::{Expander, LINE_BYTES};
+use super::{Expander, LINE_BYTES, NESTING};
 use crate::diag::{Code, Diag, Level};
 use crate::source::{Line, Origin, Span, Via};
 
 /// Most substitutions in one line; more are a loop.
 const SUBSTITUTIONS: usize = 512;
 
-/// A definition: its lines as written, and where it stands.
+/// A definition: its text as written, and where it stands.
 #[derive(Debug, Clone)]
-pub(crate) struct Definition {
-    pub name: Arc<str>,
-    pub lines: Vec<Arc<str>>,
-    pub at: Span,
-    pub multi: bool,
+struct Definition {
+    name: Arc<str>,
+    first: Arc<str>,
+    /// The further lines of a multi-line definition.
+    rest: Option<Arc<[Arc<str>]>>,
+    at: Span,
 }
 
 /// A multi-line definition that has not ended yet.
 #[derive(Debug)]
-pub(crate) struct Pending(Definition);
+pub(crate) struct Pending {
+    name: Arc<str>,
+    lines: Vec<Arc<str>>,
+    at: Span,
+}
 
 /// All definitions, and the generator behind `$_RANDOM`.
 #[derive(Debug)]
@@ -42,15 +47,11 @@ impl Definitions {
 
     /// Sets a single-line definition.
     pub fn set(&mut self, name: &str, value: &str, at: Span) {
+        let first = value.into();
         match self.by_name.get_mut(name) {
-            Some(def) => {
-                def.lines = vec![value.into()];
-                def.at = at;
-                def.multi = false;
-            }
+            Some(def) => (def.first, def.rest, def.at) = (first, None, at),
             None => {
-                let def =
-                    Definition { name: name.into(), lines: vec![value.into()], at, multi: false };
+                let def = Definition { name: name.into(), first, rest: None, at };
                 self.by_name.insert(name.into(), def);
             }
         }
@@ -86,6 +87,11 @@ pub(crate) fn name_length(text: &str) -> usize {
     text.bytes().take_while(|b| b.is_ascii_alphanumeric() || *b == b'_').count()
 }
 
+/// Where the use that begins with the `$` at `at` ends, if it is one.
+pub(super) fn use_end(text: &str, at: usize) -> Option<usize> {
+    use_at(text, at).map(|u| u.end)
+}
+
 /// The use that begins with the `$` at `at`, if it is one.
 fn use_at(text: &str, at: usize) -> Option<Use<'_>> {
     let after = text.get(at + 1..)?;
@@ -106,13 +112,6 @@ fn use_at(text: &str, at: usize) -> Option<Use<'_>> {
     (well && params.iter().all(plain)).then_some(Use { end, name, params })
 }
 
-/// What a use stands for.
-enum Meaning {
-    Text(Arc<str>, Span),
-    Lines(Definition),
-    Nothing,
-}
-
 impl Expander<'_> {
     /// Takes a definition; false when the line is none.
     pub(super) fn definition(&mut self, line: &Line<'_>) -> bool {
@@ -129,12 +128,7 @@ impl Expander<'_> {
         match continued(value) {
             None => self.defs.set(name, value, at),
             Some(first) => {
-                let mut lines = Vec::new();
-                if !first.is_empty() {
-                    lines.push(first.into());
-                }
-                self.pending =
-                    Some(Pending(Definition { name: name.into(), lines, at, multi: true }));
+                self.pending = Some(Pending { name: name.into(), lines: vec![first.into()], at });
             }
         }
         true
@@ -142,14 +136,14 @@ impl Expander<'_> {
 
     /// A further line of a multi-line definition.
     pub(super) fn continue_definition(&mut self, line: &Line<'_>) {
-        let Some(Pending(def)) = &mut self.pending else { return };
+        let Some(pending) = &mut self.pending else { return };
         if line.text.is_empty() {
             return;
         }
         let more = continued(line.text);
         let text = more.unwrap_or(line.text);
         if !text.is_empty() {
-            def.lines.push(text.into());
+            pending.lines.push(text.into());
         }
         if more.is_none() {
             self.end_definition();
@@ -158,9 +152,11 @@ impl Expander<'_> {
 
     /// An empty line, or the end of all files.
     pub(super) fn end_definition(&mut self) {
-        if let Some(Pending(def)) = self.pending.take() {
-            self.defs.by_name.insert(def.name.as_ref().into(), def);
-        }
+        let Some(Pending { name, lines, at }) = self.pending.take() else { return };
+        let mut lines = lines.into_iter();
+        let first = lines.next().unwrap_or_else(|| "".into());
+        let def = Definition { name: name.clone(), first, rest: Some(lines.collect()), at };
+        self.defs.by_name.insert(name.as_ref().into(), def);
     }
 
     /// A line with `$`: substitutes, then goes on with it.
@@ -169,22 +165,21 @@ impl Expander<'_> {
             self.defs.seed(seed);
         }
         let Some(out) = self.substitute(&line) else { return self.logical(line) };
-        let last = out.lines.as_ref().map(|(def, via, origin)| (def.clone(), *via, *origin));
         let changed = Line::mapped(&out.text, line.file(), line.number(), &out.origins).trim();
         if !changed.text.is_empty() {
             self.logical(changed);
         }
-        if let Some((def, via, origin)) = last {
-            self.nesting += 1;
-            for text in def.lines.iter().skip(1) {
+        self.nesting += 1;
+        for (lines, origin) in out.rest.iter().rev() {
+            for text in lines.iter() {
                 if !self.may_generate(line.whole()) {
                     break;
                 }
-                let origins = vec![Origin { via, ..origin }; text.len()];
+                let origins = vec![*origin; text.len()];
                 self.line(Line::mapped(text, line.file(), line.number(), &origins));
             }
-            self.nesting -= 1;
         }
+        self.nesting -= 1;
     }
 
     /// The line with every definition replaced; `None` to use it as it is.
@@ -192,7 +187,7 @@ impl Expander<'_> {
         let mut out = Substituted {
             text: line.text.to_owned(),
             origins: (0..line.text.len()).map(|i| line.origin(i)).collect(),
-            lines: None,
+            rest: Vec::new(),
         };
         let mut from = 0;
         let mut count = 0;
@@ -204,34 +199,21 @@ impl Expander<'_> {
             let end = used.end;
             let last = out.text.get(end..).is_some_and(|t| t.trim().is_empty());
             let site = line_span(line, &out.origins, at, end);
-            let meaning = self.meaning(used.name, &used, last, site);
-            let (value, at_def, name) = match meaning {
-                Meaning::Nothing => {
-                    from = at + 1;
-                    continue;
-                }
-                Meaning::Text(value, span) => (value, span, Arc::<str>::from(used.name)),
-                Meaning::Lines(def) => {
-                    let first = def.lines.first().cloned().unwrap_or_else(|| "".into());
-                    let (span, name) = (def.at, def.name.clone());
-                    out.lines =
-                        Some((def, Via::DIRECT, Origin { col: 0, len: 0, via: Via::DIRECT }));
-                    (first, span, name)
-                }
+            let Some(meaning) = self.meaning(used.name, &used, last, site) else {
+                from = at + 1;
+                continue;
             };
+            let value = &meaning.first;
             count += 1;
             if out.text.len() - (end - at) + value.len() > LINE_BYTES || count > SUBSTITUTIONS {
                 self.report_too_long(line, count > SUBSTITUTIONS);
                 return None;
             }
-            let via = self.cx.sources.via(&name, at_def, site.via);
+            let via = self.cx.sources.via(&meaning.name, meaning.at, site.via);
             let origin = Origin { col: site.col, len: site.len, via };
-            out.text.replace_range(at..end, &value);
+            out.text.replace_range(at..end, value);
             out.origins.splice(at..end, std::iter::repeat_n(origin, value.len()));
-            if let Some(lines) = &mut out.lines {
-                (lines.1, lines.2) = (via, origin);
-                break;
-            }
+            out.rest.extend(meaning.rest.map(|rest| (rest, origin)));
             from = at;
         }
         self.generated_bytes += out.text.len();
@@ -267,24 +249,27 @@ impl Expander<'_> {
         if let Some((at, _)) = cut {
             out.text.truncate(at);
             out.origins.truncate(at);
-            out.lines = None;
+            out.rest.clear();
         }
     }
 
-    /// What `used` stands for here; `last` when nothing follows on its line.
-    fn meaning(&mut self, name: &str, used: &Use<'_>, last: bool, site: Span) -> Meaning {
+    /// What `used` stands for here, if anything; `last` when nothing follows
+    /// on its line.
+    fn meaning(
+        &mut self,
+        name: &str,
+        used: &Use<'_>,
+        last: bool,
+        site: Span,
+    ) -> Option<Definition> {
         if let Some(def) = self.defs.get(name) {
-            if def.multi {
-                return if last { Meaning::Lines(def.clone()) } else { Meaning::Nothing };
-            }
-            let text = def.lines.first().cloned().unwrap_or_else(|| "".into());
-            return Meaning::Text(text, def.at);
+            return (def.rest.is_none() || last).then(|| def.clone());
         }
         let bounds = match name {
             "_RANDOM" => (0, 2),
             "_ENV" => (1, 1),
             "_PWD" | "_INSTANCE" | "_HASH" | "_BANG" => (0, 0),
-            _ => return Meaning::Nothing,
+            _ => return None,
         };
         let n = used.params.len();
         if n < bounds.0 || n > bounds.1 {
@@ -293,13 +278,10 @@ impl Expander<'_> {
                 bounds.0, bounds.1
             );
             self.cx.error(Code::Definition, site, text);
-            return Meaning::Nothing;
+            return None;
         }
         let value = match name {
-            "_RANDOM" => match self.random(&used.params, site) {
-                Some(n) => n.to_string(),
-                None => return Meaning::Nothing,
-            },
+            "_RANDOM" => self.random(&used.params, site)?.to_string(),
             "_ENV" => self.cx.host.env(used.params.first().unwrap_or(&"")).unwrap_or_default(),
             "_PWD" => self.directory(),
             "_INSTANCE" => self.config_id.clone(),
@@ -307,22 +289,20 @@ impl Expander<'_> {
             _ => "!".into(),
         };
         let value = value.replace(['\n', '\0'], " ");
-        Meaning::Text(value.into(), Span::NONE)
+        Some(Definition { name: name.into(), first: value.into(), rest: None, at: Span::NONE })
     }
 
     /// The text of a word that is one use of a single-line definition.
     pub(super) fn text_of(&mut self, word: &str) -> Option<Arc<str>> {
         let used = use_at(word, 0).filter(|u| u.end == word.len())?;
-        match self.meaning(used.name, &used, false, Span::NONE) {
-            Meaning::Text(text, _) if text.starts_with('$') && *text != *word => {
-                self.nesting += 1;
-                let inner = if self.nesting < 32 { self.text_of(&text) } else { None };
-                self.nesting -= 1;
-                inner
-            }
-            Meaning::Text(text, _) => Some(text),
-            _ => None,
+        let text = self.meaning(used.name, &used, false, Span::NONE)?.first;
+        if !text.starts_with('$') || *text == *word {
+            return Some(text);
         }
+        self.nesting += 1;
+        let inner = if self.nesting < NESTING { self.text_of(&text) } else { None };
+        self.nesting -= 1;
+        inner
     }
 
     /// `${_RANDOM MIN MAX}`.
@@ -352,8 +332,9 @@ impl Expander<'_> {
 struct Substituted {
     text: String,
     origins: Vec<Origin>,
-    /// The multi-line definition at its end, with the place of its use.
-    lines: Option<(Definition, Via, Origin)>,
+    /// Further lines of the multi-line definitions at its end, outermost
+    /// first, with the place of their use.
+    rest: Vec<(Arc<[Arc<str>]>, Origin)>,
 }
 
 fn line_span(line: &Line<'_>, origins: &[Origin], from: usize, to: usize) -> Span {

@@ -246,12 +246,17 @@ impl<'h> Expander<'h> {
         }
     }
 
-    /// The next brace that is one: a template's `{{ name }}` is reported as a
-    /// placeholder and passed over.
+    /// The next brace that is one: not that of a `${NAME}` left as it is, nor
+    /// those of a template's `{{ name }}`, which is reported.
     fn brace(&mut self, line: &Line<'_>) -> Option<usize> {
         let mut from = 0;
         loop {
             let at = from + lex::brace(line.text.get(from..)?)?;
+            let dollar = at.checked_sub(1).filter(|d| line.text.as_bytes().get(*d) == Some(&b'$'));
+            if let Some(end) = dollar.and_then(|d| define::use_end(line.text, d)) {
+                from = end;
+                continue;
+            }
             let Some(tail) = line.text.get(at..).filter(|t| t.starts_with("{{")) else {
                 return Some(at);
             };

@@ -20,9 +20,14 @@ pub fn test_on(host: MapHost, text: &str) -> Loaded {
     load(&host, &LoadOptions::new("f.conf").test())
 }
 
-/// All lines said, in the one-line form.
+/// What is said, but that a keyword is not acted upon yet.
+pub fn diags(loaded: &Loaded) -> impl Iterator<Item = &conf::Diag> {
+    loaded.diags.iter().filter(|d| d.code != conf::Code::NotYet)
+}
+
+/// The same in the one-line form.
 pub fn said(loaded: &Loaded) -> Vec<String> {
-    loaded.diags.iter().flat_map(|d| conf::diag::render::lines(d, &loaded.sources)).collect()
+    diags(loaded).flat_map(|d| conf::diag::render::lines(d, &loaded.sources)).collect()
 }
 
 /// Checks exit status and that exactly these lines count (notes for the log
