@@ -3,7 +3,7 @@
 use std::net::{IpAddr, Ipv4Addr, Ipv6Addr};
 
 use lab::config::{self, Instance};
-use lab::{Capture, Daemon, Host, Port, Result, Subject, Switch, Watch};
+use lab::{Advert, Capture, Daemon, Host, PATIENCE, Port, Result, Stamp, Subject, Switch, Watch};
 
 /// The virtual address of IPv4 cases.
 pub const VIP: Ipv4Addr = Ipv4Addr::new(192, 0, 2, 100);
@@ -57,6 +57,37 @@ impl Lan {
         Daemon::start(&self.a, subject, &config::file(instances))
     }
 
+    /// Starts a subject on both nodes, one instance each, and waits until the first one is master
+    /// and the second one its backup.
+    ///
+    /// # Errors
+    /// When that does not come to be.
+    pub fn start_both(&mut self, subject: &Subject, a: &Instance, b: &Instance) -> Result<Pair> {
+        let mut first = self.start_a(subject, std::slice::from_ref(a))?;
+        first.await_log("Entering MASTER STATE")?;
+        let mut second = self.start_b(subject, std::slice::from_ref(b))?;
+        second.await_log("Entering BACKUP STATE")?;
+        self.await_advert_of(a)?;
+        Ok(Pair { a: first, b: second })
+    }
+
+    /// Waits for an advert as `instance` sends it, told by VRID and priority.
+    ///
+    /// # Errors
+    /// When none comes.
+    pub fn await_advert_of(&mut self, instance: &Instance) -> Result<(Stamp, Advert)> {
+        let (vrid, priority) = (instance.vrid, instance.priority);
+        self.wire.await_advert(PATIENCE, |a| a.vrid == vrid && a.priority == priority)
+    }
+
+    /// Waits for `count` more adverts as `instance` sends them; returns their stamps.
+    ///
+    /// # Errors
+    /// When fewer come.
+    pub fn await_adverts_of(&mut self, instance: &Instance, count: usize) -> Result<Vec<Stamp>> {
+        (0..count).map(|_| self.await_advert_of(instance).map(|(at, _)| at)).collect()
+    }
+
     /// Starts a subject on the second node with these instances.
     ///
     /// # Errors
@@ -64,6 +95,15 @@ impl Lan {
     pub fn start_b(&self, subject: &Subject, instances: &[Instance]) -> Result<Daemon> {
         Daemon::start(&self.b, subject, &config::file(instances))
     }
+}
+
+/// Two running daemons.
+#[derive(Debug)]
+pub struct Pair {
+    /// On the first node.
+    pub a: Daemon,
+    /// On the second node.
+    pub b: Daemon,
 }
 
 /// A way to speak VRRP.

@@ -70,7 +70,8 @@ impl Instance {
 impl fmt::Display for Instance {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         writeln!(f, "vrrp_instance {} {{", self.name)?;
-        writeln!(f, "    state BACKUP")?;
+        let state = if self.priority == 255 { "MASTER" } else { "BACKUP" };
+        writeln!(f, "    state {state}")?;
         writeln!(f, "    interface {}", self.interface)?;
         writeln!(f, "    virtual_router_id {}", self.vrid)?;
         writeln!(f, "    priority {}", self.priority)?;
