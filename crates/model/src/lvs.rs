@@ -216,7 +216,8 @@ pub struct SorryServer {
     pub same_as: Option<u32>,
 }
 
-/// `real_server`, inheritance resolved.
+/// `real_server`, inheritance resolved. There may be many: what is rarely set
+/// is boxed.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct RealServer {
     /// Address.
@@ -227,24 +228,63 @@ pub struct RealServer {
     pub weight: u32,
     /// Forwarding.
     pub forwarding: Forwarding,
+    /// Failure sets weight 0 rather than removing.
+    pub inhibit_on_failure: bool,
+    /// Mails on its transitions.
+    pub smtp_alert: bool,
+    /// Checkers, in configuration order.
+    pub checkers: Vec<Checker>,
+    /// Rare settings; see the accessors.
+    pub rare: Option<Box<RareReal>>,
+}
+
+/// Settings that few real servers have.
+#[derive(Debug, Clone, PartialEq, Eq, Default, Serialize, Deserialize)]
+pub struct RareReal {
     /// Upper connection threshold; 0 is none.
     pub uthreshold: u32,
     /// Lower connection threshold; 0 is none.
     pub lthreshold: u32,
-    /// Failure sets weight 0 rather than removing.
-    pub inhibit_on_failure: bool,
     /// `notify_up`.
     pub notify_up: Option<ScriptId>,
     /// `notify_down`.
     pub notify_down: Option<ScriptId>,
-    /// Mails on its transitions.
-    pub smtp_alert: bool,
     /// Default Host header.
     pub virtualhost: Option<String>,
     /// `snmp_name`.
     pub snmp_name: Option<String>,
-    /// Checkers, in configuration order.
-    pub checkers: Vec<Checker>,
+}
+
+impl RealServer {
+    /// Upper connection threshold; 0 is none.
+    pub fn uthreshold(&self) -> u32 {
+        self.rare.as_ref().map_or(0, |r| r.uthreshold)
+    }
+
+    /// Lower connection threshold; 0 is none.
+    pub fn lthreshold(&self) -> u32 {
+        self.rare.as_ref().map_or(0, |r| r.lthreshold)
+    }
+
+    /// `notify_up`.
+    pub fn notify_up(&self) -> Option<ScriptId> {
+        self.rare.as_ref()?.notify_up
+    }
+
+    /// `notify_down`.
+    pub fn notify_down(&self) -> Option<ScriptId> {
+        self.rare.as_ref()?.notify_down
+    }
+
+    /// Default Host header.
+    pub fn virtualhost(&self) -> Option<&str> {
+        self.rare.as_ref()?.virtualhost.as_deref()
+    }
+
+    /// `snmp_name`.
+    pub fn snmp_name(&self) -> Option<&str> {
+        self.rare.as_ref()?.snmp_name.as_deref()
+    }
 }
 
 /// A checker with its pacing.
