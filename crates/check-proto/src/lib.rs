@@ -1,1 +1,8 @@
-//! Health-check dialogues, pool and quorum as pure state machines.
+//! Health checks and server pools as pure state machines.
+//!
+//! Owns the dialogues of every checker, the pacing and counting that makes
+//! verdicts of attempts, and the pools that turn verdicts into IPVS
+//! operations, notifications and log events. Never opens a socket, reads a
+//! clock, logs or draws a random number from outside.
+
+pub mod probe;
