@@ -6,8 +6,8 @@
 //!
 //! - [`wire`]: message and attribute framing (`linux/netlink.h`).
 //! - [`addr`], [`link`]: `RTM_*ADDR` and `RTM_*LINK`.
-//! - [`socket`]: [`NlSocket`](socket::NlSocket), for single requests, dumps and notifications.
-//! - [`batch`]: [`Batch`](batch::Batch), many requests per system call, answers counted.
+//! - [`socket`]: [`NlSocket`], for single requests, dumps and notifications.
+//! - [`batch`]: [`Batch`], many requests per system call, answers counted.
 
 pub mod addr;
 pub mod batch;

@@ -114,13 +114,17 @@ fn set_limits(resource: Resource, soft: u64, hard: u64) -> io::Result<()> {
 /// Raises the limit of open descriptors to `count` at least; never lowers it.
 ///
 /// # Errors
-/// Those of setrlimit(2).
+/// Those of setrlimit(2). When only the hard limit stood in the way, the soft limit has gone up
+/// as far as that.
 pub fn raise_nofile(count: u64) -> io::Result<()> {
     let (soft, hard) = getrlimit(Resource::RLIMIT_NOFILE)?;
-    if soft < count {
-        setrlimit(Resource::RLIMIT_NOFILE, count, hard.max(count))?;
+    if soft >= count {
+        return Ok(());
     }
-    Ok(())
+    set_limits(Resource::RLIMIT_NOFILE, count, hard.max(count)).or_else(|e| {
+        set_limits(Resource::RLIMIT_NOFILE, hard, hard)?;
+        Err(e)
+    })
 }
 
 /// Switches to SCHED_RR at `priority`, or with `None` back to normal scheduling. Works after the

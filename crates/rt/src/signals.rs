@@ -188,9 +188,17 @@ fn kill(target: i32, number: i32) -> io::Result<()> {
 /// All dispositions to default and nothing blocked: how an executed script must find the world.
 /// Async-signal-safe.
 pub(crate) fn reset_for_script() -> io::Result<()> {
-    for number in usable() {
-        if number != libc::SIGKILL && number != libc::SIGSTOP {
-            disposition(number, libc::SIG_DFL)?;
+    // The kernel's sigaction structure is no longer than this on any architecture; all zero is
+    // SIG_DFL without flags, restorer or mask.
+    const DEFAULT: [u64; 4] = [0; 4];
+    for number in 1..=libc::SIGRTMAX() {
+        // The C library's sigaction refuses the signals that it keeps for itself, which may have
+        // been ignored by whoever started us; hence the system call. It fails for SIGKILL and
+        // SIGSTOP, which are always at their default.
+        // SAFETY: the kernel reads the constant, writes nothing, and the mask has 8 bytes.
+        unsafe {
+            let old = core::ptr::null_mut::<u64>();
+            libc::syscall(libc::SYS_rt_sigaction, number, DEFAULT.as_ptr(), old, 8usize);
         }
     }
     change_mask(libc::SIG_SETMASK, &set_of(&[]))
