@@ -53,6 +53,10 @@ fn script(cx: &mut Cx<'_>, keyword: &'static Keyword, a: Args<'_>) -> bool {
             (keyword.set)(cx, &Args { script: Some(&script), ..a });
             true
         }
+        Ok(None) if keyword.args.first().is_some_and(|arg| arg.need == Need::Optional) => {
+            (keyword.set)(cx, &a);
+            true
+        }
         Ok(None) => {
             missing(cx, keyword, &a, 0);
             false

@@ -9,6 +9,7 @@ pub mod language;
 pub mod lvs;
 pub mod names;
 pub mod script;
+mod script_path;
 pub mod vrrp;
 
 use std::collections::HashSet;
@@ -23,7 +24,8 @@ use language::Language;
 
 /// Checks that need everything to be read; they run in this order after the
 /// last file.
-pub const CHECKS: &[fn(&mut Cx<'_>)] = &[global::check, script::check, vrrp::check, lvs::check];
+pub const CHECKS: &[fn(&mut Cx<'_>)] =
+    &[global::check, script::check, vrrp::check, lvs::check, script::verdict];
 
 /// What the configuration becomes, and what is being built.
 #[derive(Debug, Default)]
