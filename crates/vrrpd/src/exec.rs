@@ -33,7 +33,6 @@ struct Pending {
     owner: Owner,
     addr: Arc<Address>,
     adding: bool,
-    best_effort: bool,
 }
 
 /// A gratuitous ARP that waits for its turn.
@@ -95,20 +94,13 @@ impl Exec {
     /// Queues the adding of an address.
     pub fn add(&mut self, owner: Owner, ifindex: IfIndex, addr: Arc<Address>) {
         self.last = self.batch.add_addr(&addrs::spec(&addr, ifindex));
-        self.pending.push_back(Pending {
-            seq: self.last,
-            owner,
-            addr,
-            adding: true,
-            best_effort: false,
-        });
+        self.pending.push_back(Pending { seq: self.last, owner, addr, adding: true });
     }
 
-    /// Queues the removal of an address; with `best_effort` its absence is
-    /// fine.
-    pub fn del(&mut self, owner: Owner, ifindex: IfIndex, addr: Arc<Address>, best_effort: bool) {
+    /// Queues the removal of an address; one that is not there is fine.
+    pub fn del(&mut self, owner: Owner, ifindex: IfIndex, addr: Arc<Address>) {
         self.last = self.batch.del_addr(&addrs::spec(&addr, ifindex));
-        self.pending.push_back(Pending { seq: self.last, owner, addr, adding: false, best_effort });
+        self.pending.push_back(Pending { seq: self.last, owner, addr, adding: false });
     }
 
     /// Queues gratuitous ARPs.
@@ -130,6 +122,11 @@ impl Exec {
             || !self.batch.is_idle()
             || !self.first.is_empty()
             || !self.repeats.is_empty()
+    }
+
+    /// Whether the kernel has acted on every address change.
+    pub fn changes_done(&self) -> bool {
+        self.batch.unsent() == 0
     }
 
     /// Works for about a millisecond. Refused changes go to `failed`, sent
@@ -157,8 +154,9 @@ impl Exec {
                     pending.pop_front();
                 }
                 let Some(p) = pending.front().filter(|p| p.seq == seq) else { return };
+                // Gone already: with its subnet's primary address, or with its interface.
                 let absent = matches!(error.errno, nix::libc::EADDRNOTAVAIL | nix::libc::ENODEV);
-                if !(p.best_effort && absent) {
+                if p.adding || !absent {
                     failed.push(Failed {
                         owner: p.owner,
                         addr: p.addr.clone(),

@@ -10,6 +10,7 @@ mod exec;
 mod facts;
 mod garp;
 mod main_loop;
+mod promote;
 mod report;
 mod rx;
 

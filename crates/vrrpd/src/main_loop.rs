@@ -8,6 +8,7 @@ use crate::addrs;
 use crate::dump;
 use crate::exec::{Exec, Failed};
 use crate::facts;
+use crate::promote::Promote;
 use crate::report::{self, Report, ToCore};
 use crate::rx::Sockets;
 use core::time::Duration;
@@ -144,6 +145,9 @@ struct VrrpRole {
     out: Out,
     failed: Vec<Failed>,
     report: Report,
+    promote: Promote,
+    /// While the actions of a reload are queued.
+    reloading: bool,
     leaving: bool,
 }
 
@@ -183,6 +187,8 @@ impl VrrpRole {
             out: Out::default(),
             failed: Vec::new(),
             report: Report::default(),
+            promote: Promote::default(),
+            reloading: false,
             leaving: false,
         })
     }
@@ -275,10 +281,14 @@ impl VrrpRole {
             }
             Action::CloseSocket { id } => self.sockets.close(id, &self.poll),
             Action::AddAddr { owner, ifindex, addr, .. } => self.exec.add(owner, ifindex, addr),
-            Action::DelAddr { owner, ifindex, addr, best_effort, .. } => {
-                if !(self.leaving && self.options().dont_release) {
-                    self.exec.del(owner, ifindex, addr, best_effort);
+            Action::DelAddr { owner, ifindex, addr, .. } => {
+                if self.leaving && self.options().dont_release {
+                    return;
                 }
+                if self.reloading && addr.prefix.addr.is_ipv4() {
+                    self.promote.hold(ifindex);
+                }
+                self.exec.del(owner, ifindex, addr);
             }
             Action::Garp(garp) => self.exec.garp(garp),
             Action::CancelGarps { instance } => self.exec.cancel_garps(instance),
@@ -299,6 +309,9 @@ impl VrrpRole {
         self.exec
             .slice(&mut self.failed, report::log_garp)
             .map_err(fatal("cannot talk to the kernel"))?;
+        if self.promote.is_held() && self.exec.changes_done() {
+            self.promote.release();
+        }
         let now = clock::now();
         for f in self.failed.drain(..) {
             match (f.owner, &mut self.node) {
@@ -464,7 +477,9 @@ impl VrrpRole {
         if let Some(node) = &mut self.node {
             node.handle(now, Input::Reload(Box::new(setup)), &mut self.out);
             self.set_tracks(now, &values);
+            self.reloading = true;
             self.carry_out();
+            self.reloading = false;
         } else {
             self.node = Some(Node::new(setup));
             self.resync();
