@@ -5,4 +5,7 @@
 //! operations, notifications and log events. Never opens a socket, reads a
 //! clock, logs or draws a random number from outside.
 
+pub mod group;
+pub mod health;
+pub mod ipvs;
 pub mod probe;

@@ -101,8 +101,7 @@ impl Search {
                     let at = self.base + start as u64;
                     // At the window's edge more bytes could make another
                     // match of it, or none: look again with more.
-                    let undecided =
-                        !last && stop == self.window.len() && stop - start < OVERLAP;
+                    let undecided = !last && stop == self.window.len() && stop - start < OVERLAP;
                     if !undecided {
                         let ok = self.max.is_none_or(|max| at <= max);
                         self.end(if ok { Found::At(at) } else { Found::Nowhere });
@@ -155,11 +154,8 @@ mod tests {
 
     #[test]
     fn offsets_count_from_the_body_and_limit_where_a_match_starts() {
-        let regex = |min_offset, max_offset| model::lvs::Regex {
-            min_offset,
-            max_offset,
-            ..plain("ab")
-        };
+        let regex =
+            |min_offset, max_offset| model::lvs::Regex { min_offset, max_offset, ..plain("ab") };
         let body = b"xxabxxab";
         for (min, max, want) in [
             (0, None, Found::At(2)),
@@ -192,10 +188,8 @@ mod tests {
 
     #[test]
     fn the_first_line_can_be_all_that_counts() {
-        let regex = |p: &str| model::lvs::Regex {
-            options: vec!["firstline".to_owned()],
-            ..plain(p)
-        };
+        let regex =
+            |p: &str| model::lvs::Regex { options: vec!["firstline".to_owned()], ..plain(p) };
         assert_eq!(run(regex("b"), b"a\nb", 1), Found::Nowhere);
         assert_eq!(run(regex("a"), b"a\nb", 1), Found::At(0));
     }

@@ -408,9 +408,7 @@ impl Plan {
     ) -> Option<Probe> {
         Some(match self {
             Plan::Tcp(p) => Probe::Tcp(tcp::Tcp::start(p, now, out)),
-            Plan::Http(pages) => {
-                Probe::Http(Box::new(http::Http::start(pages, step, now, out)?))
-            }
+            Plan::Http(pages) => Probe::Http(Box::new(http::Http::start(pages, step, now, out)?)),
             Plan::Smtp(p) => Probe::Smtp(smtp::Smtp::start(p, now, out)),
             Plan::Dns(p) => Probe::Dns(dns::Dns::start(p, id, now, out)),
             Plan::Udp(p) => Probe::Udp(udp::Udp::start(p, now, out)),

@@ -66,12 +66,7 @@ pub struct Ping {
 
 impl Ping {
     /// Starts on what the last success left open, or opens a socket.
-    pub fn start(
-        plan: &Arc<Plan>,
-        link: Option<Link>,
-        now: Mono,
-        out: &mut Vec<Action>,
-    ) -> Self {
+    pub fn start(plan: &Arc<Plan>, link: Option<Link>, now: Mono, out: &mut Vec<Action>) -> Self {
         let attempt = Attempt::start(now, plan.timeout, plan.total);
         let seq = link.map_or(1, |l| l.0.wrapping_add(1));
         let mut ping = Ping { plan: plan.clone(), attempt, seq, sent: false, link: None };
