@@ -54,8 +54,8 @@ fn main() {
         }
         return;
     }
-    if !nix::unistd::geteuid().is_root() {
-        println!("not root: the drop of privileges is not tested");
+    if !matches!(RunAs::for_roles(), Ok(RunAs::User { .. })) {
+        println!("not root, or root of a user namespace: the drop of privileges is not tested");
         return;
     }
     let wanted = args.iter().find(|arg| !arg.starts_with('-'));
@@ -82,6 +82,7 @@ fn role(entered: Entered) {
                 "vrrp" => privs::vrrp(&to),
                 "checker" => privs::checker(false, &to),
                 "checker-raw" => privs::checker(true, &to),
+                "unprivileged" => unprivileged(&to),
                 _ => privs::bfd(&to),
             }
         }
@@ -106,6 +107,17 @@ fn role(entered: Entered) {
             Err(_) => wait.deregister(&words).unwrap(),
         }
     }
+}
+
+/// Drops twice, the second time as a daemon that was started without root.
+fn unprivileged(to: &Drop) -> Result<(), privs::PrivError> {
+    privs::checker(false, to)?;
+    let same = Drop { run_as: RunAs::for_roles().unwrap(), ..*to };
+    assert_eq!(same.run_as, RunAs::Unchanged);
+    privs::checker(false, &same)?;
+    let refused = privs::vrrp(&same).unwrap_err().to_string();
+    assert!(refused.contains("missing permission: NET_RAW"), "{refused}");
+    Ok(())
 }
 
 /// Starts another role and waits to be killed.
@@ -197,6 +209,7 @@ fn privileges() {
         privs::ROLE_TABLE.iter().map(|row| (row.role, row.keeps)).collect();
     let checker = privs::ROLE_TABLE.iter().find(|row| row.role == "checker").unwrap();
     rows.push(("checker-raw", checker.keeps.and(checker.on_demand)));
+    rows.push(("unprivileged", checker.keeps));
     for (role, keeps) in rows {
         let child = Child::start(role);
         let status = Status::of(child.pid).unwrap();
