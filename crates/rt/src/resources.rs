@@ -38,7 +38,7 @@ pub struct Resources {
     pub nice: Option<i32>,
     /// SCHED_RR priority, 1 to 99; not inherited by children.
     pub realtime: Option<i32>,
-    /// Highest SCHED_RR priority that the role may give itself later.
+    /// Highest SCHED_RR priority that the role may give itself later, without privilege.
     pub realtime_max: Option<i32>,
     /// Realtime CPU time without a wait in microseconds; SIGXCPU comes at half of it.
     pub rttime: Option<u64>,
@@ -89,7 +89,7 @@ impl Resources {
         if let Some(us) = self.rttime {
             note("realtime limit", set_limits(Resource::RLIMIT_RTTIME, us / 2, us));
         }
-        if let Some(max) = self.realtime_max.or(self.realtime) {
+        if let Some(max) = self.realtime_max {
             let max = u64::try_from(max).unwrap_or(0);
             note("realtime priority limit", set_limit(Resource::RLIMIT_RTPRIO, max));
         }

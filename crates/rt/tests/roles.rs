@@ -8,7 +8,7 @@ use nix::sys::resource::{Resource, getrlimit, setrlimit};
 use rt::channel::{self, Channel};
 use rt::poll::Loop;
 use rt::privs::{self, Caps, Drop, RunAs, Status};
-use rt::resources::Originals;
+use rt::resources::{Originals, Resources};
 use rt::signals::{self, Signals};
 use rt::sock::{self, Sender};
 use rt::spawn::{self, Entered, Exit, Script, ScriptUser};
@@ -37,10 +37,11 @@ fn main() {
             std::process::exit(3);
         }
     }
-    let tests: [(&str, fn()); 7] = [
+    let tests: [(&str, fn()); 8] = [
         ("every_role_has_the_privileges_of_the_table_and_no_others", privileges),
         ("a_role_can_do_its_own_work_and_nothing_else", abilities),
         ("a_role_starts_with_the_same_arguments_and_nothing_left_open", inheritance),
+        ("scheduling_and_limits_are_as_asked_and_outlive_the_drop", tuning),
         ("children_are_collected_with_the_way_they_ended", endings),
         ("a_role_is_told_of_the_end_of_core_after_its_drop", orphan),
         ("a_role_variable_set_by_somebody_else_is_refused", stranger),
@@ -83,6 +84,7 @@ fn role(entered: Entered) {
                 "checker" => privs::checker(false, &to),
                 "checker-raw" => privs::checker(true, &to),
                 "unprivileged" => unprivileged(&to),
+                "tuned" => tuned().and_then(|()| privs::bfd(&to)),
                 _ => privs::bfd(&to),
             }
         }
@@ -118,6 +120,20 @@ fn unprivileged(to: &Drop) -> Result<(), privs::PrivError> {
     let refused = privs::vrrp(&same).unwrap_err().to_string();
     assert!(refused.contains("missing permission: NET_RAW"), "{refused}");
     Ok(())
+}
+
+/// Applies settings of every kind that root may without more ado.
+fn tuned() -> Result<(), privs::PrivError> {
+    let resources = Resources {
+        nice: Some(5),
+        realtime: Some(3),
+        rttime: Some(200_000),
+        cpus: vec![0],
+        nofile: Some(10),
+        ..Resources::default()
+    };
+    let failed = resources.apply();
+    if failed.is_empty() { Ok(()) } else { Err(privs::PrivError::NotProved(failed)) }
 }
 
 /// Starts another role and waits to be killed.
@@ -256,6 +272,26 @@ fn inheritance() {
     drop(stray);
     // SAFETY: as above.
     unsafe { std::env::remove_var("NOTIFY_SOCKET") };
+}
+
+fn tuning() {
+    let child = Child::start("tuned");
+    let read = |file: &str| fs::read_to_string(format!("/proc/{}/{file}", child.pid)).unwrap();
+    // Fields of proc_pid_stat(5), counted from the one after the name.
+    let stat = read("stat");
+    let fields: Vec<_> = stat.rsplit(')').next().unwrap().split_whitespace().collect();
+    let round_robin = nix::libc::SCHED_RR.to_string();
+    assert_eq!([fields[16], fields[37], fields[38]], ["5", "3", &round_robin]);
+    assert!(read("status").contains("Cpus_allowed_list:\t0\n"));
+    let limits = read("limits");
+    let of = |name: &str| -> Vec<&str> {
+        let line = limits.lines().find_map(|line| line.strip_prefix(name)).unwrap();
+        line.split_whitespace().take(2).collect()
+    };
+    assert_eq!(of("Max realtime timeout"), ["100000", "200000"]);
+    let (soft, hard) = getrlimit(Resource::RLIMIT_NOFILE).unwrap();
+    assert_eq!(of("Max open files"), [soft.to_string(), hard.to_string()]);
+    child.end();
 }
 
 fn endings() {
