@@ -1,1 +1,8 @@
 //! The bfd role.
+//!
+//! Takes its configuration from core, reports that it runs it, and leaves
+//! when told to.
+
+mod main_loop;
+
+pub use main_loop::run;

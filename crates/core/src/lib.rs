@@ -1,1 +1,35 @@
-//! The parent: load configuration, supervise roles, run scripts.
+//! The parent process: loads the configuration, supervises the roles, runs
+//! scripts.
+//!
+//! Owns everything that touches files, processes and scripts. Never parses a
+//! byte that came from the network. [`run`] is the whole of it; the modules
+//! follow the daemon's life: [`cli`], `start`, `lifecycle`, `main_loop`,
+//! `reload`.
+
+pub mod cli;
+mod command_line;
+mod config_test;
+mod dumps;
+mod fifo;
+pub mod host;
+mod lifecycle;
+mod link;
+mod load;
+mod main_loop;
+mod netns;
+mod notify;
+mod paths;
+mod pidfile;
+mod reload;
+mod reload_timer;
+mod script_user;
+mod scripts;
+mod sdnotify;
+mod setup;
+mod start;
+mod supervise;
+mod track;
+pub mod version;
+mod watch;
+
+pub use start::run;

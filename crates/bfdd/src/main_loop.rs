@@ -1,0 +1,256 @@
+//! The role's loop.
+
+use core::fmt;
+use core::time::Duration;
+use ipc::codec::MAX_MESSAGE;
+use ipc::msg::bfd::{BfdSetup, BfdToCore, CoreToBfd};
+use ipc::msg::{Dump, Generation, Hello, Role};
+use log::{error, info};
+use model::Global;
+use rt::channel::{Channel, ChannelError};
+use rt::log_sink::{self, Sinks};
+use rt::poll::Loop;
+use rt::privs::{Drop, PrivError, RunAs};
+use rt::resources::Resources;
+use rt::signals::{self, Signals};
+use rt::spawn::{self, Entered};
+use rt::{Interest, Token};
+use std::io;
+
+/// How long core may take to say what is to be done.
+const FIRST_WORDS: Duration = Duration::from_secs(30);
+
+/// How long an exiting role waits until core has its last words.
+const LAST_WORDS: Duration = Duration::from_millis(500);
+
+/// Exit status: core must not try again.
+const EXIT_FATAL: i32 = 1;
+/// Exit status: a permission is missing.
+const EXIT_PERMISSION: i32 = 4;
+/// Exit status: an internal error; core may try again.
+const EXIT_SOFTWARE: i32 = 70;
+
+const CORE: Token = Token(0);
+const SIGNALS: Token = Token(1);
+
+/// The bfd role: runs until core says so or is gone. Returns the exit
+/// status.
+pub fn run(entered: Entered) -> i32 {
+    let status = match Bfd::start(entered).and_then(|mut role| role.run()) {
+        Ok(()) => 0,
+        Err(e) => {
+            error!("{e}");
+            e.status
+        }
+    };
+    log_sink::finish();
+    status
+}
+
+/// Why the role ends.
+#[derive(Debug)]
+struct Fatal {
+    what: String,
+    status: i32,
+}
+
+impl fmt::Display for Fatal {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(&self.what)
+    }
+}
+
+fn failed(what: &'static str) -> impl Fn(io::Error) -> Fatal {
+    move |e| Fatal { what: format!("{what}: {e}"), status: EXIT_SOFTWARE }
+}
+
+impl From<ChannelError> for Fatal {
+    fn from(e: ChannelError) -> Self {
+        Fatal { what: format!("channel to core: {e}"), status: EXIT_SOFTWARE }
+    }
+}
+
+impl From<PrivError> for Fatal {
+    fn from(e: PrivError) -> Self {
+        Fatal { what: e.to_string(), status: EXIT_PERMISSION }
+    }
+}
+
+type ToCore = Channel<BfdToCore, CoreToBfd>;
+
+/// Everything the role owns.
+#[derive(Debug)]
+struct Bfd {
+    poll: Loop,
+    signals: Signals,
+    core: ToCore,
+    prepared: Option<Box<BfdSetup>>,
+    running: Option<Box<BfdSetup>>,
+    leaving: bool,
+}
+
+impl Bfd {
+    /// Greets core, takes the first configuration, and gives up every
+    /// privilege that it does not need.
+    fn start(entered: Entered) -> Result<Self, Fatal> {
+        let limit = u32::try_from(MAX_MESSAGE).unwrap_or(u32::MAX);
+        let mut core: ToCore =
+            Channel::new(entered.channel, limit).map_err(failed("cannot use the channel"))?;
+        let Some(CoreToBfd::Hello(hello, log)) = core.recv_wait(FIRST_WORDS)? else {
+            return Err(Fatal { what: "core did not greet".into(), status: EXIT_SOFTWARE });
+        };
+        if !hello.fits(Role::Bfd) {
+            return Err(Fatal { what: "core is of another build".into(), status: EXIT_FATAL });
+        }
+        log_sink::install(&Sinks::of_role(Role::Bfd, &log));
+        // A core that is gone shows in the next receive.
+        let _ = core.send(&BfdToCore::Hello(Hello::new(Role::Bfd)));
+        let signals = Signals::new(&[signals::TERM, signals::INT, signals::HUP])
+            .map_err(failed("cannot handle signals"))?;
+        let first = core.recv_wait(FIRST_WORDS)?;
+        let (prepared, leaving) = match first {
+            Some(CoreToBfd::Prepare(setup)) => (Some(setup), false),
+            // Core leaves before it has begun.
+            Some(CoreToBfd::Shutdown) => (None, true),
+            _ => {
+                return Err(Fatal {
+                    what: "core gave no configuration".into(),
+                    status: EXIT_SOFTWARE,
+                });
+            }
+        };
+        if let Some(setup) = &prepared {
+            settle(&setup.global, entered.core)?;
+        }
+        log_sink::start_writers();
+        if let Some(setup) = &prepared {
+            let _ = core.send(&BfdToCore::Ready(setup.generation));
+        }
+        let poll = Loop::new().map_err(failed("cannot open an event loop"))?;
+        poll.register(&core, CORE, Interest::READABLE).map_err(failed("cannot register"))?;
+        poll.register(&signals, SIGNALS, Interest::READABLE).map_err(failed("cannot register"))?;
+        Ok(Bfd { poll, signals, core, prepared, running: None, leaving })
+    }
+
+    fn run(&mut self) -> Result<(), Fatal> {
+        let mut ready = Vec::new();
+        while !self.leaving {
+            let interest = self.core.interest();
+            self.poll.reregister(&self.core, CORE, interest).map_err(failed("cannot register"))?;
+            self.poll.wait(None, &mut ready).map_err(failed("cannot wait"))?;
+            for r in &ready {
+                match r.token {
+                    SIGNALS => self.serve_signals()?,
+                    _ => self.serve_core()?,
+                }
+            }
+        }
+        info!("Stopped");
+        // Core may be gone already.
+        let _ = self.core.flush_wait(LAST_WORDS);
+        Ok(())
+    }
+
+    fn serve_signals(&mut self) -> Result<(), Fatal> {
+        while let Some(signal) = self.signals.receive().map_err(failed("cannot read signals"))? {
+            match signal.number {
+                signals::HUP => {
+                    info!("SIGHUP is for the parent process, which reads the configuration");
+                }
+                _ => self.leaving = true,
+            }
+        }
+        Ok(())
+    }
+
+    fn serve_core(&mut self) -> Result<(), Fatal> {
+        let _ = self.core.flush();
+        loop {
+            match self.core.recv() {
+                Ok(Some(message)) => self.on_message(message),
+                Ok(None) => return Ok(()),
+                Err(ChannelError::Closed) => {
+                    self.leaving = true;
+                    return Ok(());
+                }
+                Err(e) => return Err(e.into()),
+            }
+        }
+    }
+
+    fn on_message(&mut self, message: CoreToBfd) {
+        match message {
+            CoreToBfd::Hello(..) => {}
+            CoreToBfd::Prepare(setup) => {
+                let generation = setup.generation;
+                self.prepared = Some(setup);
+                self.say(&BfdToCore::Ready(generation));
+            }
+            CoreToBfd::Commit(generation) => self.commit(generation),
+            CoreToBfd::Abort(generation) => {
+                self.prepared.take_if(|p| p.generation == generation);
+            }
+            CoreToBfd::Dump(kind) => self.dump(kind),
+            CoreToBfd::Shutdown => self.leaving = true,
+        }
+    }
+
+    fn commit(&mut self, generation: Generation) {
+        if let Some(setup) = self.prepared.take_if(|p| p.generation == generation) {
+            if self.running.is_some() {
+                info!("Reloading");
+            }
+            set_comm(&setup.global);
+            self.running = Some(setup);
+            self.say(&BfdToCore::Running(generation));
+        }
+    }
+
+    fn dump(&mut self, kind: Dump) {
+        let Some(setup) = &self.running else { return };
+        let mut text = String::from("------< BFD Topology >------\n");
+        for session in &setup.sessions {
+            text.push_str(&format!(" BFD Instance = {}\n", session.name));
+        }
+        self.say(&BfdToCore::Dump { kind, text });
+    }
+
+    /// Tells core; one that does not read loses the message, which it asked
+    /// for.
+    fn say(&mut self, message: &BfdToCore) {
+        if let Err(e) = self.core.send(message) {
+            error!("message to core: {e}");
+        }
+    }
+}
+
+fn set_comm(global: &Global) {
+    spawn::set_comm(global.bfd_process.name.as_deref().unwrap_or("keepalived"));
+}
+
+/// Name, scheduling, limits; then the drop of privileges.
+fn settle(global: &Global, core: i32) -> Result<(), Fatal> {
+    let p = &global.bfd_process;
+    set_comm(global);
+    let realtime = (p.rt_priority > 0).then_some(i32::from(p.rt_priority));
+    let resources = Resources {
+        nice: (p.nice != 0).then_some(i32::from(p.nice)),
+        realtime,
+        realtime_max: realtime,
+        rttime: realtime.map(|_| p.rlimit_rttime.unwrap_or(10_000)),
+        no_swap: p.no_swap,
+        cpus: p.cpu_affinity.iter().map(|c| *c as usize).collect(),
+        ..Resources::default()
+    };
+    for what in resources.apply() {
+        error!("Unable to set {what}");
+    }
+    let run_as = if global.roles_as_root {
+        info!("Running as root, as roles_as_root asks for");
+        RunAs::Unchanged
+    } else {
+        RunAs::for_roles().map_err(failed("cannot find the user for roles"))?
+    };
+    let drop = Drop { run_as, core, dumpable: false };
+    Ok(rt::privs::bfd(&drop)?)
+}

@@ -1,0 +1,271 @@
+//! Core's end of the channel to one role, whichever role it is.
+//!
+//! Owns the translation between the three pairs of message enums and the one
+//! life that all roles lead: greet, prepare, commit, run, shut down.
+
+use ipc::Role;
+use ipc::codec::MAX_MESSAGE;
+use ipc::msg::bfd::{BfdSetup, BfdToCore, CoreToBfd};
+use ipc::msg::checker::{CheckerSetup, CheckerToCore, CoreToChecker};
+use ipc::msg::vrrp::{CoreToVrrp, News, SubjectKind, VrrpSetup, VrrpToCore};
+use ipc::msg::{Dump, Generation, Hello, LogSetup, TrackValue};
+use rt::Interest;
+use rt::channel::{Channel, ChannelError, SendError};
+use std::os::fd::{AsFd, BorrowedFd, OwnedFd};
+use types::TrackId;
+
+/// A role's part of a configuration.
+#[derive(Debug, Clone)]
+pub enum Setup {
+    /// For the vrrp role.
+    Vrrp(Box<VrrpSetup>),
+    /// For the checker role.
+    Checker(Box<CheckerSetup>),
+    /// For the bfd role.
+    Bfd(Box<BfdSetup>),
+}
+
+/// What any role may say.
+#[derive(Debug)]
+pub enum Report {
+    /// First message.
+    Hello(Hello),
+    /// The prepared configuration can run.
+    Ready(Generation),
+    /// It cannot.
+    Refused {
+        /// Which load.
+        generation: Generation,
+        /// Why.
+        reason: String,
+        /// Exit status when this was the first configuration.
+        status: i32,
+    },
+    /// The configuration runs.
+    Running(Generation),
+    /// Text of a dump file.
+    Dump(Dump, String),
+    /// Reports were lost because core did not read.
+    Lost(u64),
+    /// News for scripts and FIFOs.
+    Notify(Notice),
+}
+
+/// News of an instance or a sync group.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Notice {
+    /// Instance or group.
+    pub kind: SubjectKind,
+    /// Its name.
+    pub name: String,
+    /// Effective priority; 0 for groups.
+    pub priority: u8,
+    /// What happened.
+    pub news: News,
+    /// Which input caused it.
+    pub reason: String,
+}
+
+/// The channel to one role.
+#[derive(Debug)]
+pub enum Link {
+    /// To the vrrp role.
+    Vrrp(Channel<CoreToVrrp, VrrpToCore>),
+    /// To the checker role.
+    Checker(Channel<CoreToChecker, CheckerToCore>),
+    /// To the bfd role.
+    Bfd(Channel<CoreToBfd, BfdToCore>),
+}
+
+impl Link {
+    /// Takes over core's end of the channel to `role`.
+    ///
+    /// # Errors
+    /// Those of fcntl(2). Core is no role to link to.
+    pub fn new(role: Role, fd: OwnedFd) -> std::io::Result<Self> {
+        // Children report text and states; a dump of everything is the most they say.
+        let limit = MAX_MESSAGE as u32;
+        Ok(match role {
+            Role::Vrrp => Link::Vrrp(Channel::new(fd, limit)?),
+            Role::Checker => Link::Checker(Channel::new(fd, limit)?),
+            Role::Bfd => Link::Bfd(Channel::new(fd, limit)?),
+            Role::Core => return Err(std::io::ErrorKind::InvalidInput.into()),
+        })
+    }
+
+    /// Greets the role and tells it how to log.
+    ///
+    /// # Errors
+    /// When the message cannot be queued.
+    pub fn hello(&mut self, log: &LogSetup) -> Result<(), SendError> {
+        let log = log.clone();
+        match self {
+            Link::Vrrp(c) => c.send(&CoreToVrrp::Hello(Hello::new(Role::Vrrp), log)),
+            Link::Checker(c) => c.send(&CoreToChecker::Hello(Hello::new(Role::Checker), log)),
+            Link::Bfd(c) => c.send(&CoreToBfd::Hello(Hello::new(Role::Bfd), log)),
+        }
+    }
+
+    /// Hands over a configuration; one of another role is not sent.
+    ///
+    /// # Errors
+    /// When the message cannot be queued.
+    pub fn prepare(&mut self, setup: Setup) -> Result<(), SendError> {
+        match (self, setup) {
+            (Link::Vrrp(c), Setup::Vrrp(s)) => c.send(&CoreToVrrp::Prepare(s)),
+            (Link::Checker(c), Setup::Checker(s)) => c.send(&CoreToChecker::Prepare(s)),
+            (Link::Bfd(c), Setup::Bfd(s)) => c.send(&CoreToBfd::Prepare(s)),
+            _ => Ok(()),
+        }
+    }
+
+    /// Lets the prepared configuration run.
+    ///
+    /// # Errors
+    /// When the message cannot be queued.
+    pub fn commit(&mut self, g: Generation) -> Result<(), SendError> {
+        match self {
+            Link::Vrrp(c) => c.send(&CoreToVrrp::Commit(g)),
+            Link::Checker(c) => c.send(&CoreToChecker::Commit(g)),
+            Link::Bfd(c) => c.send(&CoreToBfd::Commit(g)),
+        }
+    }
+
+    /// Has the prepared configuration forgotten.
+    ///
+    /// # Errors
+    /// When the message cannot be queued.
+    pub fn abort(&mut self, g: Generation) -> Result<(), SendError> {
+        match self {
+            Link::Vrrp(c) => c.send(&CoreToVrrp::Abort(g)),
+            Link::Checker(c) => c.send(&CoreToChecker::Abort(g)),
+            Link::Bfd(c) => c.send(&CoreToBfd::Abort(g)),
+        }
+    }
+
+    /// Tells the value of a tracked object; the bfd role has no use for it.
+    ///
+    /// # Errors
+    /// When the message cannot be queued.
+    pub fn track(&mut self, id: TrackId, value: TrackValue) -> Result<(), SendError> {
+        match self {
+            Link::Vrrp(c) => c.send(&CoreToVrrp::Track(id, value)),
+            Link::Checker(c) => c.send(&CoreToChecker::Track(id, value)),
+            Link::Bfd(_) => Ok(()),
+        }
+    }
+
+    /// Asks for the text of a dump file.
+    ///
+    /// # Errors
+    /// When the message cannot be queued.
+    pub fn dump(&mut self, dump: Dump) -> Result<(), SendError> {
+        match self {
+            Link::Vrrp(c) => c.send(&CoreToVrrp::Dump(dump)),
+            Link::Checker(c) => c.send(&CoreToChecker::Dump(dump)),
+            Link::Bfd(c) => c.send(&CoreToBfd::Dump(dump)),
+        }
+    }
+
+    /// Asks the role to clean up and leave.
+    ///
+    /// # Errors
+    /// When the message cannot be queued.
+    pub fn shutdown(&mut self) -> Result<(), SendError> {
+        match self {
+            Link::Vrrp(c) => c.send(&CoreToVrrp::Shutdown),
+            Link::Checker(c) => c.send(&CoreToChecker::Shutdown),
+            Link::Bfd(c) => c.send(&CoreToBfd::Shutdown),
+        }
+    }
+
+    /// The next report, or `None` when there is none yet.
+    ///
+    /// # Errors
+    /// When the role has gone or broke the protocol.
+    pub fn recv(&mut self) -> Result<Option<Report>, ChannelError> {
+        Ok(match self {
+            Link::Vrrp(c) => c.recv()?.map(Report::from),
+            Link::Checker(c) => c.recv()?.map(Report::from),
+            Link::Bfd(c) => c.recv()?.map(Report::from),
+        })
+    }
+
+    /// Writes what the socket takes of the queued messages.
+    ///
+    /// # Errors
+    /// When the role has gone.
+    pub fn flush(&mut self) -> Result<(), ChannelError> {
+        match self {
+            Link::Vrrp(c) => c.flush(),
+            Link::Checker(c) => c.flush(),
+            Link::Bfd(c) => c.flush(),
+        }
+    }
+
+    /// What to wait for.
+    pub fn interest(&self) -> Interest {
+        match self {
+            Link::Vrrp(c) => c.interest(),
+            Link::Checker(c) => c.interest(),
+            Link::Bfd(c) => c.interest(),
+        }
+    }
+}
+
+impl AsFd for Link {
+    fn as_fd(&self) -> BorrowedFd<'_> {
+        match self {
+            Link::Vrrp(c) => c.as_fd(),
+            Link::Checker(c) => c.as_fd(),
+            Link::Bfd(c) => c.as_fd(),
+        }
+    }
+}
+
+impl From<VrrpToCore> for Report {
+    fn from(m: VrrpToCore) -> Self {
+        match m {
+            VrrpToCore::Hello(h) => Report::Hello(h),
+            VrrpToCore::Ready(g) => Report::Ready(g),
+            VrrpToCore::Refused { generation, reason, status } => {
+                Report::Refused { generation, reason, status }
+            }
+            VrrpToCore::Running(g) => Report::Running(g),
+            VrrpToCore::Dump { kind, text } => Report::Dump(kind, text),
+            VrrpToCore::Lost(n) => Report::Lost(n),
+            VrrpToCore::Notify { kind, name, priority, news, reason } => {
+                Report::Notify(Notice { kind, name, priority, news, reason })
+            }
+        }
+    }
+}
+
+impl From<CheckerToCore> for Report {
+    fn from(m: CheckerToCore) -> Self {
+        match m {
+            CheckerToCore::Hello(h) => Report::Hello(h),
+            CheckerToCore::Ready(g) => Report::Ready(g),
+            CheckerToCore::Refused { generation, reason, status } => {
+                Report::Refused { generation, reason, status }
+            }
+            CheckerToCore::Running(g) => Report::Running(g),
+            CheckerToCore::Dump { kind, text } => Report::Dump(kind, text),
+            CheckerToCore::Lost(n) => Report::Lost(n),
+        }
+    }
+}
+
+impl From<BfdToCore> for Report {
+    fn from(m: BfdToCore) -> Self {
+        match m {
+            BfdToCore::Hello(h) => Report::Hello(h),
+            BfdToCore::Ready(g) => Report::Ready(g),
+            BfdToCore::Refused { generation, reason, status } => {
+                Report::Refused { generation, reason, status }
+            }
+            BfdToCore::Running(g) => Report::Running(g),
+            BfdToCore::Dump { kind, text } => Report::Dump(kind, text),
+        }
+    }
+}

@@ -1,0 +1,360 @@
+//! The parent's loop: signals, reports of the roles, ended processes, time.
+//!
+//! Owns the daemon's state and its phases. Nothing here waits for a role, a
+//! script or a disk longer than a local file takes.
+
+use crate::cli::Options;
+use crate::dumps;
+use crate::lifecycle::Phase;
+use crate::link::Report;
+use crate::notify::Notifications;
+use crate::paths::Names;
+use crate::pidfile::PidFile;
+use crate::reload::Reload;
+use crate::reload_timer::ReloadTimer;
+use crate::scripts::{Outcome, Runner};
+use crate::sdnotify::Notifier;
+use crate::setup;
+use crate::supervise::{Slot, Verdict, title};
+use crate::track::Tracker;
+use crate::watch::Watcher;
+use ipc::Role;
+use ipc::msg::{Dump, Generation, LogSetup};
+use log::{debug, error, info, warn};
+use model::Config;
+use rt::channel::ChannelError;
+use rt::poll::{Loop, Ready};
+use rt::signals::{self, Signals};
+use rt::spawn::{self, Exit};
+use rt::{Interest, Token, clock};
+use std::io;
+use types::{Mono, TrackId};
+
+const SIGNALS: Token = Token(0);
+const FILES: Token = Token(1);
+
+/// What a script that runs is for.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Purpose {
+    /// `startup_script`.
+    Startup,
+    /// `shutdown_script`.
+    Shutdown,
+    /// A notification; nobody waits for it.
+    Notify,
+    /// Reader of a notify FIFO, by its word in log lines.
+    FifoReader(&'static str),
+    /// A tracked script.
+    Track(TrackId),
+}
+
+/// The daemon.
+#[derive(Debug)]
+pub struct Core {
+    pub(crate) options: Options,
+    pub(crate) names: Names,
+    pub(crate) log: LogSetup,
+    pub(crate) config: Config,
+    /// The configuration before the last reload: instances that it removed
+    /// still have news to tell.
+    pub(crate) previous: Option<Config>,
+    pub(crate) generation: Generation,
+    pub(crate) poll: Loop,
+    pub(crate) signals: Signals,
+    pub(crate) slots: [Slot; 3],
+    pub(crate) pid_file: Option<PidFile>,
+    pub(crate) scripts: Runner<Purpose>,
+    pub(crate) tracker: Tracker,
+    pub(crate) notifications: Notifications,
+    pub(crate) watcher: Watcher,
+    pub(crate) reload_timer: ReloadTimer,
+    pub(crate) manager: Notifier,
+    pub(crate) phase: Phase,
+    pub(crate) reload: Option<Reload>,
+    pub(crate) reload_queued: bool,
+}
+
+impl Core {
+    /// Runs until the daemon is to end; returns its exit status.
+    ///
+    /// # Errors
+    /// When the event loop itself fails.
+    pub fn run(&mut self) -> io::Result<i32> {
+        self.poll.register(&self.signals, SIGNALS, Interest::READABLE)?;
+        self.poll.register(&self.watcher, FILES, Interest::READABLE)?;
+        self.begin();
+        let mut ready = Vec::new();
+        loop {
+            if let Phase::Done(status) = self.phase {
+                return Ok(status);
+            }
+            for slot in &mut self.slots {
+                slot.update_interest(&self.poll);
+            }
+            self.poll.wait(self.deadline(), &mut ready)?;
+            for r in &ready {
+                self.serve(*r)?;
+            }
+            self.tick(clock::now());
+        }
+    }
+
+    fn deadline(&self) -> Option<Mono> {
+        let slots = self.slots.iter().flat_map(|s| [s.deadline(), s.respawn_at]).flatten();
+        [
+            self.scripts.deadline(),
+            self.tracker.deadline(),
+            self.reload_timer.deadline(),
+            self.reload.as_ref().map(Reload::deadline),
+            self.phase.deadline(),
+        ]
+        .into_iter()
+        .flatten()
+        .chain(slots)
+        .min()
+    }
+
+    fn serve(&mut self, ready: Ready) -> io::Result<()> {
+        match ready.token {
+            SIGNALS => self.serve_signals(),
+            FILES => {
+                self.serve_files();
+                Ok(())
+            }
+            token => {
+                if let Some(at) = self.slots.iter().position(|s| s.token() == token) {
+                    self.serve_role(at);
+                }
+                Ok(())
+            }
+        }
+    }
+
+    fn serve_signals(&mut self) -> io::Result<()> {
+        while let Some(signal) = self.signals.receive()? {
+            match signal.number {
+                signals::CHLD => self.reap(),
+                signals::TERM | signals::INT => self.stop(),
+                signals::HUP => self.request_reload(),
+                signals::USR1 => self.dump(Dump::Data),
+                signals::USR2 => self.dump(Dump::Stats),
+                n if n == signals::stats_clear() => self.dump(Dump::StatsClear),
+                n if n == signals::json() => self.dump(Dump::Json),
+                other => debug!("Signal {other} is not handled"),
+            }
+        }
+        Ok(())
+    }
+
+    fn serve_files(&mut self) {
+        for path in self.watcher.changed() {
+            for change in self.tracker.file_changed(&path) {
+                self.tell_roles(change.0, change.1);
+            }
+            self.reload_timer.file_changed(&path);
+        }
+    }
+
+    /// Takes all that a role has said.
+    fn serve_role(&mut self, at: usize) {
+        let now = clock::now();
+        loop {
+            let Some(slot) = self.slots.get_mut(at) else { return };
+            let role = slot.role;
+            let Some(child) = slot.child.as_mut() else { return };
+            // A failure to write shows in reading as well.
+            let _ = child.link.flush();
+            match child.link.recv() {
+                Ok(Some(report)) => self.on_report(at, role, report),
+                Ok(None) => return,
+                Err(ChannelError::Closed) => return slot.closed(now, &self.poll),
+                Err(e) => {
+                    error!("{} process {}: {e}, ending it", title(role), child.pid);
+                    return slot.condemn(&self.poll);
+                }
+            }
+        }
+    }
+
+    fn on_report(&mut self, at: usize, role: Role, report: Report) {
+        let Some(slot) = self.slots.get_mut(at) else { return };
+        let Some(child) = slot.child.as_mut() else { return };
+        match report {
+            Report::Hello(hello) if hello.fits(role) => child.greeted = true,
+            Report::Hello(_) => {
+                error!("{} process {} is of another build, ending it", title(role), child.pid);
+                slot.condemn(&self.poll);
+            }
+            _ if !child.greeted => {
+                error!("{} process {} did not greet, ending it", title(role), child.pid);
+                slot.condemn(&self.poll);
+            }
+            Report::Ready(g) => self.on_ready(at, g),
+            Report::Refused { generation, reason, status } => {
+                self.on_refused(at, generation, &reason, status);
+            }
+            Report::Running(g) => {
+                child.running = Some(g);
+                self.check_complete();
+            }
+            Report::Dump(kind, text) => {
+                dumps::write(&self.config.global, &self.names, role, kind, &text)
+            }
+            Report::Lost(n) => warn!("{n} reports of the {} process were lost", title(role)),
+            Report::Notify(notice) => self.notify(&notice),
+        }
+    }
+
+    /// Collects every process that has ended.
+    fn reap(&mut self) {
+        let now = clock::now();
+        for (pid, exit) in spawn::reap() {
+            let role =
+                self.slots.iter().position(|s| s.child.as_ref().is_some_and(|c| c.pid == pid));
+            match role {
+                Some(at) => self.role_ended(now, at, exit),
+                None => {
+                    if let Some((purpose, outcome)) = self.scripts.ended(pid, exit) {
+                        self.script_ended(&purpose, outcome);
+                    }
+                }
+            }
+        }
+    }
+
+    fn role_ended(&mut self, now: Mono, at: usize, exit: Exit) {
+        // What it said before it ended still counts.
+        self.serve_role(at);
+        self.abandon_reload_without(at);
+        let Some(slot) = self.slots.get_mut(at) else { return };
+        if self.phase.is_stopping() {
+            slot.stopped(&self.poll, exit);
+            return self.stop_goes_on(now);
+        }
+        match slot.died(now, &self.poll, exit, !self.options.dont_respawn) {
+            Verdict::Permanent(status) => self.terminate(status),
+            Verdict::GiveUp => self.stop(),
+            Verdict::Respawn(at_time) => slot.respawn_at = Some(at_time),
+        }
+    }
+
+    fn script_ended(&mut self, purpose: &Purpose, outcome: Outcome) {
+        match purpose {
+            Purpose::Startup => self.startup_script_ended(outcome),
+            Purpose::Shutdown => self.shutdown_script_ended(outcome),
+            Purpose::Notify => {}
+            Purpose::FifoReader(word) => info!("{word} notify fifo script terminated"),
+            Purpose::Track(id) => {
+                if let Some((id, value)) = self.tracker.script_ended(*id, outcome) {
+                    self.tell_roles(id, value);
+                }
+            }
+        }
+    }
+
+    fn tick(&mut self, now: Mono) {
+        for purpose in self.scripts.tick(now) {
+            self.script_timed_out(&purpose);
+        }
+        for at in 0..self.slots.len() {
+            let Some(slot) = self.slots.get_mut(at) else { continue };
+            slot.tick(now, &self.poll);
+            if slot.respawn_at.is_some_and(|t| t <= now) {
+                self.start_role(now, at);
+            }
+        }
+        if !self.phase.is_stopping() {
+            self.run_tracked_scripts(now);
+        }
+        if self.reload_timer.tick() {
+            self.request_reload();
+        }
+        self.reload_tick(now);
+        self.phase_tick(now);
+    }
+
+    fn script_timed_out(&self, purpose: &Purpose) {
+        match purpose {
+            Purpose::Startup => info!("startup script timed out"),
+            Purpose::Shutdown => info!("shutdown script timed out"),
+            _ => {}
+        }
+    }
+
+    fn run_tracked_scripts(&mut self, now: Mono) {
+        for id in self.tracker.due(now) {
+            let Some(run) = self.tracker.begin(now, id) else { continue };
+            let Some(script) = self.config.scripts.get(run.script.index()) else { continue };
+            let started =
+                self.scripts.start(now, script, &[], Some(run.timeout), Purpose::Track(id));
+            if started.is_err()
+                && let Some((id, value)) = self.tracker.not_started(id)
+            {
+                self.tell_roles(id, value);
+            }
+        }
+    }
+
+    /// Tells the roles that a tracked object has changed.
+    pub(crate) fn tell_roles(&mut self, id: TrackId, value: ipc::msg::TrackValue) {
+        for slot in &mut self.slots {
+            let Some(child) = slot.child.as_mut().filter(|c| c.committed) else {
+                continue;
+            };
+            if let Err(e) = child.link.track(id, value) {
+                // A role that misses a fact decides wrongly: it must start anew.
+                error!("{} process {}: {e}, ending it", title(slot.role), child.pid);
+                slot.condemn(&self.poll);
+            }
+        }
+    }
+
+    /// Starts a role and gives it the present configuration.
+    pub(crate) fn start_role(&mut self, now: Mono, at: usize) {
+        let values = self.tracker.values();
+        let Some(slot) = self.slots.get_mut(at) else { return };
+        if let Err(e) = slot.spawn(now, &self.poll, &self.log) {
+            error!("Cannot start {} process: {e}, trying again", title(slot.role));
+            slot.respawn_at = Some(now + std::time::Duration::from_secs(1));
+            return;
+        }
+        let part = setup::part(slot.role, &self.config, &self.options, self.generation, &values);
+        let (Some(part), Some(child)) = (part, slot.child.as_mut()) else { return };
+        child.prepared = Some(self.generation);
+        if let Err(e) = child.link.prepare(part) {
+            error!("{} process {}: {e}, ending it", title(slot.role), child.pid);
+            slot.condemn(&self.poll);
+        }
+    }
+
+    fn dump(&mut self, dump: Dump) {
+        if dump == Dump::Data {
+            info!("Printing parent data for process({}) on signal", std::process::id());
+            dumps::write(
+                &self.config.global,
+                &self.names,
+                Role::Core,
+                dump,
+                &dumps::parent(&self.config, &self.names),
+            );
+        }
+        for slot in &mut self.slots {
+            if dump != Dump::Data && slot.role != Role::Vrrp {
+                continue;
+            }
+            let Some(child) = &mut slot.child else { continue };
+            let (role, pid) = (dumps::word(slot.role), child.pid);
+            match dump {
+                Dump::Data => info!("Printing {role} data for process({pid}) on signal"),
+                Dump::Stats => info!("Printing {role} stats for process({pid}) on signal"),
+                Dump::StatsClear => {
+                    info!("Printing and clearing {role} stats for process({pid}) on signal");
+                }
+                Dump::Json => {}
+            }
+            if let Err(e) = child.link.dump(dump) {
+                warn!("{} process {pid}: {e}, no dump is made", title(slot.role));
+            }
+        }
+    }
+}

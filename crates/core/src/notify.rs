@@ -1,0 +1,205 @@
+//! Notifications of the vrrp role: scripts and FIFO lines, in the documented
+//! order - the state's own script, the generic script, the FIFO.
+
+use crate::fifo::{Fifo, Reader};
+use crate::link::Notice;
+use crate::main_loop::{Core, Purpose};
+use ipc::msg::vrrp::{News, NotifyState, SubjectKind};
+use log::info;
+use model::vrrp::Notify;
+use model::{Config, Global};
+use rt::clock;
+use types::ScriptId;
+
+/// The FIFOs that lines are written to.
+#[derive(Debug, Default)]
+pub struct Notifications {
+    fifos: Vec<Fifo>,
+}
+
+/// What the configuration says about a subject.
+#[derive(Debug, Clone, Copy)]
+struct Subject<'c> {
+    config: &'c Config,
+    notify: &'c Notify,
+    priority_changes: bool,
+}
+
+fn find<'c>(config: &'c Config, notice: &Notice) -> Option<Subject<'c>> {
+    let (notify, priority_changes) = match notice.kind {
+        SubjectKind::Instance => {
+            let i = config.vrrp.instances.iter().find(|i| i.name == notice.name)?;
+            (&i.notify, i.notify_priority_changes)
+        }
+        SubjectKind::Group => {
+            let g = config.vrrp.sync_groups.iter().find(|g| g.name == notice.name)?;
+            (&g.notify, g.notify_priority_changes)
+        }
+    };
+    Some(Subject { config, notify, priority_changes })
+}
+
+fn kind_word(kind: SubjectKind) -> &'static str {
+    match kind {
+        SubjectKind::Instance => "INSTANCE",
+        SubjectKind::Group => "GROUP",
+    }
+}
+
+fn news_word(news: &News) -> &'static str {
+    match news {
+        News::State(state) => state.word(),
+        News::MasterRxLowerPri => "MASTER_RX_LOWER_PRI",
+        News::Priority { master: true } => "MASTER_PRIORITY",
+        News::Priority { master: false } => "BACKUP_PRIORITY",
+    }
+}
+
+/// The line that FIFO readers get.
+fn line(notice: &Notice) -> String {
+    format!(
+        "{} \"{}\" {} {}\n",
+        kind_word(notice.kind),
+        notice.name,
+        news_word(&notice.news),
+        notice.priority
+    )
+}
+
+/// The scripts that some news start, in order, with the arguments added to
+/// their own.
+fn scripts(notify: &Notify, notice: &Notice) -> Vec<(ScriptId, Vec<String>)> {
+    let own = match notice.news {
+        News::State(NotifyState::Master) => notify.master,
+        News::State(NotifyState::Backup) => notify.backup,
+        News::State(NotifyState::Fault) => notify.fault,
+        News::State(NotifyState::Stop) => notify.stop,
+        News::State(NotifyState::Deleted) => notify.deleted,
+        News::MasterRxLowerPri => notify.master_rx_lower_pri,
+        News::Priority { .. } => None,
+    };
+    let mut list: Vec<_> = own.map(|id| (id, Vec::new())).into_iter().collect();
+    if let (News::State(_), Some(id)) = (&notice.news, notify.any) {
+        let words = [
+            kind_word(notice.kind).to_owned(),
+            notice.name.clone(),
+            news_word(&notice.news).to_owned(),
+            notice.priority.to_string(),
+        ];
+        list.push((id, words.to_vec()));
+    }
+    list
+}
+
+impl Core {
+    /// Tells scripts and FIFO readers.
+    pub(crate) fn notify(&mut self, notice: &Notice) {
+        // An instance that a reload has removed is known to the configuration
+        // before.
+        let subject = find(&self.config, notice)
+            .or_else(|| self.previous.as_ref().and_then(|c| find(c, notice)));
+        let Some(subject) = subject else {
+            return info!("News of {}, which no configuration names", notice.name);
+        };
+        if matches!(notice.news, News::Priority { .. }) && !subject.priority_changes {
+            return;
+        }
+        let now = clock::now();
+        for (id, words) in scripts(subject.notify, notice) {
+            if let Some(script) = subject.config.scripts.get(id.index()) {
+                // A script that cannot be started was logged; the others go on.
+                let _ = self.scripts.start(now, script, &words, None, Purpose::Notify);
+            }
+        }
+        let text = line(notice);
+        for fifo in &mut self.notifications.fifos {
+            fifo.write(&text);
+        }
+    }
+
+    /// Makes and opens the FIFOs of the vrrp role's news and starts their
+    /// reader scripts.
+    pub(crate) fn open_fifos(&mut self) {
+        let now = clock::now();
+        let global = &self.config.global;
+        for reader in readers(global) {
+            let Some(created) = Fifo::create(reader.fifo, global.script_user.as_ref()) else {
+                continue;
+            };
+            if let Some(script) = reader.script.and_then(|id| self.config.scripts.get(id.index())) {
+                let path = [reader.fifo.path.clone()];
+                let purpose = Purpose::FifoReader(reader.word);
+                let _ = self.scripts.start(now, script, &path, None, purpose);
+            }
+            self.notifications.fifos.extend(created.open());
+        }
+    }
+
+    /// Closes the FIFOs and removes those that this run made.
+    pub(crate) fn close_fifos(&mut self) {
+        self.notifications.fifos.clear();
+    }
+
+    /// After a reload: readers see the end of file and open again.
+    pub(crate) fn reopen_fifos(&mut self) {
+        self.close_fifos();
+        self.open_fifos();
+    }
+}
+
+/// The FIFOs that vrrp news go to.
+fn readers(global: &Global) -> Vec<Reader<'_>> {
+    let f = &global.fifos;
+    let mut list = Vec::new();
+    if let Some(fifo) = &f.all {
+        list.push(Reader { fifo, script: f.all_script, word: "" });
+    }
+    if let Some(fifo) = &f.vrrp {
+        if f.all.as_ref().is_some_and(|all| all.path == fifo.path) {
+            info!("vrrp notify FIFO {} has been specified as global FIFO - ignoring", fifo.path);
+        } else {
+            list.push(Reader { fifo, script: f.vrrp_script, word: "vrrp " });
+        }
+    }
+    list
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn notice(kind: SubjectKind, news: News, priority: u8) -> Notice {
+        Notice { kind, name: "VI 1".into(), priority, news, reason: String::new() }
+    }
+
+    #[test]
+    fn fifo_lines_have_the_documented_form() {
+        let state = News::State(NotifyState::Master);
+        let cases = [
+            (notice(SubjectKind::Instance, state.clone(), 100), "INSTANCE \"VI 1\" MASTER 100\n"),
+            (notice(SubjectKind::Group, state, 0), "GROUP \"VI 1\" MASTER 0\n"),
+            (
+                notice(SubjectKind::Instance, News::Priority { master: false }, 90),
+                "INSTANCE \"VI 1\" BACKUP_PRIORITY 90\n",
+            ),
+            (
+                notice(SubjectKind::Instance, News::MasterRxLowerPri, 90),
+                "INSTANCE \"VI 1\" MASTER_RX_LOWER_PRI 90\n",
+            ),
+        ];
+        for (n, expected) in cases {
+            assert_eq!(line(&n), expected);
+        }
+    }
+
+    #[test]
+    fn the_states_own_script_comes_before_the_generic_one() {
+        let notify =
+            Notify { backup: Some(ScriptId(1)), any: Some(ScriptId(0)), ..Notify::default() };
+        let n = notice(SubjectKind::Instance, News::State(NotifyState::Backup), 100);
+        let words = ["INSTANCE", "VI 1", "BACKUP", "100"].map(str::to_owned).to_vec();
+        assert_eq!(scripts(&notify, &n), [(ScriptId(1), vec![]), (ScriptId(0), words)]);
+        let n = notice(SubjectKind::Instance, News::MasterRxLowerPri, 100);
+        assert_eq!(scripts(&notify, &n), []);
+    }
+}

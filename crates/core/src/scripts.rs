@@ -1,0 +1,227 @@
+//! Runs the commands of the configuration.
+//!
+//! Owns the running processes, their timeouts and the way they are ended:
+//! SIGTERM to the process group, SIGKILL after two seconds. Only commands of
+//! the model are run, as the user that it names. Never looks at what a script
+//! was for: that is the tag's business.
+
+use crate::script_user;
+use log::{error, info, warn};
+use model::Script;
+use nix::libc;
+use rt::resources::Originals;
+use rt::signals;
+use rt::spawn::{self, Exit};
+use std::collections::{BTreeSet, HashMap};
+use std::ffi::OsString;
+use std::path::PathBuf;
+use std::time::Duration;
+use types::Mono;
+
+/// Time between SIGTERM and SIGKILL of a script that timed out.
+pub const TERM_GRACE: Duration = Duration::from_secs(2);
+
+/// Time between SIGTERM and SIGKILL of scripts that a reload or stop ends.
+pub const STOP_GRACE: Duration = Duration::from_secs(1);
+
+/// More scripts than this at a time are a mistake of the configuration.
+const RUNNING_MAX: usize = 4096;
+
+/// Time between further SIGKILLs of a process that does not go.
+const KILL_AGAIN: Duration = Duration::from_secs(10);
+
+/// How far the ending of a script has come.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Stage {
+    /// It runs within its time.
+    Running,
+    /// SIGTERM was sent.
+    Terminated,
+    /// SIGKILL was sent.
+    Killed,
+}
+
+#[derive(Debug)]
+struct Process<T> {
+    tag: T,
+    stage: Stage,
+    /// When the next stage begins.
+    due: Option<Mono>,
+    timed_out: bool,
+}
+
+/// How a script ended.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Outcome {
+    /// Status or signal.
+    pub exit: Exit,
+    /// It was ended because its time was over.
+    pub timed_out: bool,
+}
+
+/// The running scripts, each with the tag of its purpose.
+#[derive(Debug)]
+pub struct Runner<T> {
+    processes: HashMap<i32, Process<T>>,
+    deadlines: BTreeSet<(Mono, i32)>,
+    limits: Originals,
+    /// `use_symlink_paths`.
+    pub keep_symlinks: bool,
+}
+
+impl<T: Clone + PartialEq> Runner<T> {
+    /// Nothing runs; scripts will have these limits.
+    pub fn new(limits: Originals) -> Self {
+        Runner {
+            processes: HashMap::new(),
+            deadlines: BTreeSet::new(),
+            limits,
+            keep_symlinks: false,
+        }
+    }
+
+    /// Starts `script` with `more` arguments after its own. With a `timeout`
+    /// it is ended when that is over.
+    ///
+    /// # Errors
+    /// When it cannot be started; the reason was logged.
+    pub fn start(
+        &mut self,
+        now: Mono,
+        script: &Script,
+        more: &[String],
+        timeout: Option<Duration>,
+        tag: T,
+    ) -> std::io::Result<i32> {
+        let pid = self.spawn(script, more).inspect_err(|e| {
+            error!(target: rt::log_sink::ALERT, "Error exec-ing command '{}': {e}", script.path);
+        })?;
+        let due = timeout.map(|t| now + t);
+        self.deadlines.extend(due.map(|at| (at, pid)));
+        let process = Process { tag, stage: Stage::Running, due, timed_out: false };
+        self.processes.insert(pid, process);
+        Ok(pid)
+    }
+
+    fn spawn(&self, script: &Script, more: &[String]) -> std::io::Result<i32> {
+        if self.processes.len() >= RUNNING_MAX {
+            let what = format!("{RUNNING_MAX} scripts run already");
+            return Err(std::io::Error::other(what));
+        }
+        let configured = PathBuf::from(&script.path);
+        let path = if self.keep_symlinks {
+            configured
+        } else {
+            // A path that does not resolve fails at execution, with its reason.
+            std::fs::canonicalize(&configured).unwrap_or(configured)
+        };
+        let user = script.user.as_ref().map(script_user::resolve).transpose()?;
+        let words = std::iter::once(&script.path).chain(&script.args).chain(more);
+        if script.open_test {
+            // The shell opens it as the script's user; the name is an
+            // argument, so nothing of it is interpreted.
+            let argv = ["sh", "-c", ": <\"$0\"", &script.path].map(OsString::from).to_vec();
+            let path = PathBuf::from("/bin/sh");
+            return spawn::spawn_script(&spawn::Script {
+                path,
+                argv,
+                user,
+                env: Vec::new(),
+                limits: self.limits,
+            });
+        }
+        let mut command = spawn::Script {
+            argv: words.map(OsString::from).collect(),
+            path,
+            user,
+            env: Vec::new(),
+            limits: self.limits,
+        };
+        match spawn::spawn_script(&command) {
+            Err(e) if e.raw_os_error() == Some(libc::ENOEXEC) => {
+                info!("Please add a #! shebang to script {}", script.path);
+                let file = std::mem::replace(&mut command.path, PathBuf::from("/bin/sh"));
+                command.argv.splice(0..1, [OsString::from("sh"), file.into()]);
+                spawn::spawn_script(&command)
+            }
+            other => other,
+        }
+    }
+
+    /// Whether any script runs.
+    pub fn is_empty(&self) -> bool {
+        self.processes.is_empty()
+    }
+
+    /// Notes that process `pid` has ended; tells what it was for and how it
+    /// ended when it was a script.
+    pub fn ended(&mut self, pid: i32, exit: Exit) -> Option<(T, Outcome)> {
+        let process = self.processes.remove(&pid)?;
+        if let Some(due) = process.due {
+            self.deadlines.remove(&(due, pid));
+        }
+        Some((process.tag, Outcome { exit, timed_out: process.timed_out }))
+    }
+
+    /// Ends the scripts whose tag fits: SIGTERM now, SIGKILL after `grace`.
+    pub fn end(&mut self, now: Mono, grace: Duration, fits: impl Fn(&T) -> bool) {
+        for (pid, process) in &mut self.processes {
+            if fits(&process.tag) && process.stage == Stage::Running {
+                signal(*pid, signals::TERM);
+                process.stage = Stage::Terminated;
+                rearm(&mut self.deadlines, *pid, process, now + grace);
+            }
+        }
+    }
+
+    /// When [`Runner::tick`] is to be called.
+    pub fn deadline(&self) -> Option<Mono> {
+        self.deadlines.first().map(|(at, _)| *at)
+    }
+
+    /// Goes on with ending what is over its time; returns the tags of those
+    /// whose time has just run out.
+    pub fn tick(&mut self, now: Mono) -> Vec<T> {
+        let mut timed_out = Vec::new();
+        while let Some((at, pid)) = self.deadlines.first().copied()
+            && at <= now
+        {
+            self.deadlines.remove(&(at, pid));
+            let Some(process) = self.processes.get_mut(&pid) else { continue };
+            let next = match process.stage {
+                Stage::Running => {
+                    process.timed_out = true;
+                    timed_out.push(process.tag.clone());
+                    signal(pid, signals::TERM);
+                    process.stage = Stage::Terminated;
+                    TERM_GRACE
+                }
+                Stage::Terminated => {
+                    signal(pid, signals::KILL);
+                    process.stage = Stage::Killed;
+                    KILL_AGAIN
+                }
+                Stage::Killed => {
+                    warn!("Script with pid {pid} does not end, killing it again");
+                    signal(pid, signals::KILL);
+                    KILL_AGAIN
+                }
+            };
+            rearm(&mut self.deadlines, pid, process, now + next);
+        }
+        timed_out
+    }
+}
+
+fn rearm<T>(deadlines: &mut BTreeSet<(Mono, i32)>, pid: i32, p: &mut Process<T>, at: Mono) {
+    if let Some(due) = p.due.replace(at) {
+        deadlines.remove(&(due, pid));
+    }
+    deadlines.insert((at, pid));
+}
+
+fn signal(group: i32, number: i32) {
+    if let Err(e) = signals::send_group(group, number) {
+        warn!("Cannot send signal {number} to process group {group}: {e}");
+    }
+}

@@ -1,0 +1,79 @@
+//! Cuts a configuration into the parts that the roles get.
+
+use crate::cli::Options;
+use crate::link::Setup;
+use ipc::Role;
+use ipc::msg::bfd::BfdSetup;
+use ipc::msg::checker::CheckerSetup;
+use ipc::msg::vrrp::{VrrpOptions, VrrpSetup};
+use ipc::msg::{Generation, TrackValue};
+use model::Config;
+
+/// Whether `role` is to be started with this configuration.
+pub fn wanted(role: Role, config: &Config, options: &Options) -> bool {
+    let (on, configured) = match role {
+        Role::Core => return true,
+        Role::Vrrp => (options.vrrp, config.has_vrrp()),
+        Role::Checker => (options.checker, config.has_lvs()),
+        Role::Bfd => (options.bfd, config.has_bfd()),
+    };
+    on && (configured || options.all)
+}
+
+/// The part of `role`, with the present values of tracked objects; core has
+/// none.
+pub fn part(
+    role: Role,
+    config: &Config,
+    options: &Options,
+    generation: Generation,
+    values: &[TrackValue],
+) -> Option<Setup> {
+    let global = config.global.clone();
+    Some(match role {
+        Role::Core => return None,
+        Role::Vrrp => Setup::Vrrp(Box::new(VrrpSetup {
+            generation,
+            global,
+            vrrp: config.vrrp.clone(),
+            tracks: config.tracks.clone(),
+            values: values.to_vec(),
+            options: VrrpOptions {
+                release_vips: options.release_vips,
+                dont_release: options.dont_release_vrrp,
+                dump_conf: options.dump_conf,
+            },
+        })),
+        Role::Checker => Setup::Checker(Box::new(CheckerSetup {
+            generation,
+            global,
+            lvs: config.lvs.clone(),
+            tracks: config.tracks.clone(),
+            values: values.to_vec(),
+            dont_release: options.dont_release_ipvs,
+            log_addresses: options.address_monitoring,
+        })),
+        Role::Bfd => {
+            Setup::Bfd(Box::new(BfdSetup { generation, global, sessions: config.bfd.clone() }))
+        }
+    })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn roles_start_when_on_and_configured_or_when_all_are_asked_for() {
+        let mut config = Config::default();
+        let mut options = Options::default();
+        assert!(!wanted(Role::Vrrp, &config, &options));
+        config.vrrp.static_blocks = true;
+        assert!(wanted(Role::Vrrp, &config, &options));
+        assert!(!wanted(Role::Checker, &config, &options));
+        options.vrrp = false;
+        assert!(!wanted(Role::Vrrp, &config, &options));
+        (options.vrrp, options.all) = (true, true);
+        assert!(wanted(Role::Bfd, &config, &options));
+    }
+}

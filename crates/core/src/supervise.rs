@@ -1,0 +1,296 @@
+//! The roles' processes: starting them, and what to do when one ends.
+//!
+//! Owns the rules of respawning. A role that ends is started again with the
+//! configuration that core holds; the others are not told.
+
+use crate::link::Link;
+use crate::pidfile::PidFile;
+use ipc::Role;
+use ipc::msg::{Generation, LogSetup};
+use log::{info, warn};
+use rt::channel;
+use rt::poll::Loop;
+use rt::spawn::{self, Exit};
+use rt::{Interest, Token, signals};
+use std::io;
+use std::time::Duration;
+use types::Mono;
+
+/// A role that has lived this long did not die of its start.
+const STABLE: Duration = Duration::from_secs(60);
+
+/// Longest wait before a respawn.
+const DELAY_MAX: u64 = 60;
+
+/// A role that has closed its channel must be gone after this time.
+const CLOSE_GRACE: Duration = Duration::from_secs(5);
+
+/// Order in which roles are started.
+pub const START_ORDER: [Role; 3] = [Role::Checker, Role::Vrrp, Role::Bfd];
+
+/// Order in which roles are told to stop.
+pub const STOP_ORDER: [Role; 3] = [Role::Vrrp, Role::Checker, Role::Bfd];
+
+/// The word for a role in log lines about its process.
+pub fn title(role: Role) -> &'static str {
+    match role {
+        Role::Core => "parent",
+        Role::Vrrp => "VRRP",
+        Role::Checker => "Healthcheck",
+        Role::Bfd => "BFD",
+    }
+}
+
+/// How long to wait before a role is started again.
+#[derive(Debug, Default, Clone, PartialEq, Eq)]
+pub struct Backoff {
+    seconds: u64,
+}
+
+impl Backoff {
+    /// A role died that had lived for `lived`. The first early death costs no
+    /// time, the next 1 s, then twice as long each time, at most 60 s. `None`
+    /// when it lived long enough to count as stable.
+    pub fn died(&mut self, lived: Duration) -> Option<u64> {
+        if lived >= STABLE {
+            self.seconds = 0;
+            return None;
+        }
+        let delay = self.seconds;
+        self.seconds = (delay * 2).clamp(1, DELAY_MAX);
+        Some(delay)
+    }
+}
+
+/// What the end of a role's process means.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Verdict {
+    /// The daemon cannot work: end it with this status.
+    Permanent(i32),
+    /// Start the role again at this time.
+    Respawn(Mono),
+    /// Respawning is switched off: end the daemon.
+    GiveUp,
+}
+
+/// A running process of a role.
+#[derive(Debug)]
+pub struct Child {
+    /// Process id.
+    pub pid: i32,
+    /// The way to it.
+    pub link: Link,
+    /// When it was started.
+    since: Mono,
+    /// It has greeted us.
+    pub greeted: bool,
+    /// What it was last given to prepare.
+    pub prepared: Option<Generation>,
+    /// It has been told to run a configuration.
+    pub committed: bool,
+    /// What it last reported as running.
+    pub running: Option<Generation>,
+    /// The channel is registered with the loop.
+    open: bool,
+    writes: bool,
+    /// When to kill it because it does not leave by itself.
+    kill_at: Option<Mono>,
+    /// Core killed it.
+    condemned: bool,
+}
+
+/// The place of one role.
+#[derive(Debug)]
+pub struct Slot {
+    /// Which.
+    pub role: Role,
+    /// Its process, while there is one.
+    pub child: Option<Child>,
+    /// When to start it again.
+    pub respawn_at: Option<Mono>,
+    /// Its pid file.
+    pub pid_file: Option<PidFile>,
+    backoff: Backoff,
+}
+
+impl Slot {
+    /// The empty place of `role`.
+    pub fn new(role: Role, pid_file: Option<PidFile>) -> Self {
+        Slot { role, child: None, respawn_at: None, pid_file, backoff: Backoff::default() }
+    }
+
+    /// The token of the role's channel.
+    pub fn token(&self) -> Token {
+        Token(16 + self.role as usize)
+    }
+
+    /// Starts the process and greets it.
+    ///
+    /// # Errors
+    /// When it cannot be started; the caller tries again later.
+    pub fn spawn(&mut self, now: Mono, poll: &Loop, log: &LogSetup) -> io::Result<()> {
+        self.respawn_at = None;
+        let (ours, theirs) = channel::pair()?;
+        let mut link = Link::new(self.role, ours)?;
+        let pid = spawn::spawn_role(self.role.word(), theirs)?;
+        info!("Starting {} child process, pid={pid}", title(self.role));
+        if let Some(file) = &mut self.pid_file
+            && let Err(e) = file.write(pid)
+        {
+            warn!("Cannot write pid file {}: {e}", file.path().display());
+        }
+        // A role that is gone already shows when its channel is read.
+        let _ = link.hello(log);
+        poll.register(&link, self.token(), link.interest())?;
+        self.child = Some(Child {
+            pid,
+            writes: link.interest() != Interest::READABLE,
+            link,
+            since: now,
+            greeted: false,
+            prepared: None,
+            committed: false,
+            running: None,
+            open: true,
+            kill_at: None,
+            condemned: false,
+        });
+        Ok(())
+    }
+
+    /// Keeps the loop's interest in the channel as its queue needs it.
+    pub fn update_interest(&mut self, poll: &Loop) {
+        let token = self.token();
+        let Some(child) = self.child.as_mut().filter(|c| c.open) else { return };
+        let interest = child.link.interest();
+        let writes = interest != Interest::READABLE;
+        if writes != child.writes && poll.reregister(&child.link, token, interest).is_ok() {
+            child.writes = writes;
+        }
+    }
+
+    /// The role has closed its channel: it is on its way out.
+    pub fn closed(&mut self, now: Mono, poll: &Loop) {
+        let Some(child) = &mut self.child else { return };
+        if std::mem::take(&mut child.open) {
+            let _ = poll.deregister(&child.link);
+        }
+        child.kill_at.get_or_insert(now + CLOSE_GRACE);
+    }
+
+    /// The role broke the protocol, or does not answer: end it at once.
+    pub fn condemn(&mut self, poll: &Loop) {
+        let Some(child) = &mut self.child else { return };
+        if std::mem::take(&mut child.open) {
+            let _ = poll.deregister(&child.link);
+        }
+        child.condemned = true;
+        child.kill_at = None;
+        if let Err(e) = signals::send(child.pid, signals::KILL) {
+            warn!("Cannot kill {} process {}: {e}", self.role, child.pid);
+        }
+    }
+
+    /// When [`Slot::tick`] has something to do.
+    pub fn deadline(&self) -> Option<Mono> {
+        self.child.as_ref().and_then(|c| c.kill_at)
+    }
+
+    /// Kills a process that was to leave by itself and did not.
+    pub fn tick(&mut self, now: Mono, poll: &Loop) {
+        if self.deadline().is_some_and(|at| at <= now) {
+            self.condemn(poll);
+        }
+    }
+
+    /// The process has ended: says so in the log and decides what follows.
+    /// `respawn` is off with `--dont-respawn`.
+    pub fn died(&mut self, now: Mono, poll: &Loop, exit: Exit, respawn: bool) -> Verdict {
+        let Some(child) = self.child.take() else { return Verdict::Respawn(now) };
+        if child.open {
+            let _ = poll.deregister(&child.link);
+        }
+        say_exit(&format!("pid {}", child.pid), exit);
+        if let Some(status) = permanent(exit) {
+            return Verdict::Permanent(status);
+        }
+        let what = if respawn { "Respawning" } else { "Exiting" };
+        log::error!(
+            target: rt::log_sink::ALERT,
+            "{} child process({}) died: {what}", title(self.role), child.pid
+        );
+        if !respawn {
+            return Verdict::GiveUp;
+        }
+        // Somebody ended a role that worked: waiting would help nobody. The
+        // delay is for roles that fail by themselves.
+        let from_outside =
+            matches!(exit, Exit::Status(0) | Exit::Signal(signals::KILL | signals::TERM));
+        if from_outside && child.running.is_some() && !child.condemned {
+            return Verdict::Respawn(now);
+        }
+        let Some(delay) = self.backoff.died(now.saturating_since(child.since)) else {
+            return Verdict::Respawn(now);
+        };
+        info!(
+            "Restart of {} process delayed {delay} seconds to limit respawn rate",
+            title(self.role)
+        );
+        Verdict::Respawn(now + Duration::from_secs(delay))
+    }
+}
+
+/// The status that the daemon ends with when a role exits with it.
+fn permanent(exit: Exit) -> Option<i32> {
+    match exit {
+        Exit::Status(status @ (1 | 2 | 4)) => Some(status),
+        _ => None,
+    }
+}
+
+/// Says how a process ended.
+pub fn say_exit(who: &str, exit: Exit) {
+    match exit {
+        Exit::Status(0) => {}
+        Exit::Status(status) if permanent(exit).is_some() => {
+            let what = match status {
+                1 => "FATAL",
+                2 => "CONFIG",
+                _ => "missing permission",
+            };
+            info!("{who} exited with permanent error {what}. Terminating");
+        }
+        Exit::Status(status) => info!("{who} exited with status {status}"),
+        Exit::Signal(number) => {
+            let name = nix::sys::signal::Signal::try_from(number)
+                .map_or_else(|_| "unknown".to_owned(), |s| s.to_string());
+            let hint = match number {
+                signals::KILL => " - has rlimit_rttime been exceeded?",
+                _ => "",
+            };
+            info!("{who} exited due to signal {number} ({name}){hint}");
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn early_deaths_wait_longer_each_time_until_one_lives_a_minute() {
+        let mut b = Backoff::default();
+        let early = Duration::from_secs(1);
+        let delays: Vec<_> = (0..9).map(|_| b.died(early)).collect();
+        assert_eq!(delays, [0, 1, 2, 4, 8, 16, 32, 60, 60].map(Some));
+        assert_eq!(b.died(Duration::from_secs(60)), None);
+        assert_eq!(b.died(early), Some(0));
+    }
+
+    #[test]
+    fn permanent_errors_are_fatal_config_and_permission() {
+        assert_eq!(permanent(Exit::Status(2)), Some(2));
+        assert_eq!(permanent(Exit::Status(3)), None);
+        assert_eq!(permanent(Exit::Signal(2)), None);
+    }
+}
