@@ -105,8 +105,8 @@ impl Bfd {
         log_sink::install(&Sinks::of_role(Role::Bfd, &log));
         // A core that is gone shows in the next receive.
         let _ = core.send(&BfdToCore::Hello(Hello::new(Role::Bfd)));
-        let signals = Signals::new(&[signals::TERM, signals::INT, signals::HUP])
-            .map_err(failed("cannot handle signals"))?;
+        let signals =
+            Signals::new(&signals::for_role()).map_err(failed("cannot handle signals"))?;
         let first = core.recv_wait(FIRST_WORDS)?;
         let (prepared, leaving) = match first {
             Some(CoreToBfd::Prepare(setup)) => (Some(setup), false),
@@ -157,7 +157,10 @@ impl Bfd {
                 signals::HUP => {
                     info!("SIGHUP is for the parent process, which reads the configuration");
                 }
-                _ => self.leaving = true,
+                signals::USR1 => self.dump(Dump::Data),
+                signals::TERM | signals::INT => self.leaving = true,
+                // Statistics and JSON are the vrrp role's.
+                _ => {}
             }
         }
         Ok(())
@@ -232,17 +235,7 @@ fn set_comm(global: &Global) {
 fn settle(global: &Global, core: i32) -> Result<(), Fatal> {
     let p = &global.bfd_process;
     set_comm(global);
-    let realtime = (p.rt_priority > 0).then_some(i32::from(p.rt_priority));
-    let resources = Resources {
-        nice: (p.nice != 0).then_some(i32::from(p.nice)),
-        realtime,
-        realtime_max: realtime,
-        rttime: realtime.map(|_| p.rlimit_rttime.unwrap_or(10_000)),
-        no_swap: p.no_swap,
-        cpus: p.cpu_affinity.iter().map(|c| *c as usize).collect(),
-        ..Resources::default()
-    };
-    for what in resources.apply() {
+    for what in Resources::of(p).apply() {
         error!("Unable to set {what}");
     }
     let run_as = if global.roles_as_root {

@@ -3,6 +3,7 @@
 //! Owns the phases of the daemon's life and the startup and shutdown scripts.
 
 use crate::main_loop::{Core, Purpose};
+use crate::pidfile::PidFile;
 use crate::scripts::{Outcome, STOP_GRACE, TERM_GRACE};
 use crate::setup;
 use crate::supervise::{START_ORDER, STOP_ORDER, Slot, say_exit};
@@ -136,6 +137,10 @@ impl Core {
         self.configure_watches(true);
         self.open_fifos();
         self.start_wanted();
+        for slot in self.slots.iter().filter(|s| s.child.is_none() && s.respawn_at.is_none()) {
+            // Made when the locks were taken; comes back when it is needed.
+            slot.pid_file.iter().for_each(PidFile::remove);
+        }
         if self.slots.iter().all(|s| s.child.is_none() && s.respawn_at.is_none()) {
             warn!("Warning - keepalived has no configuration to run");
         }

@@ -262,14 +262,39 @@ pub fn say_exit(who: &str, exit: Exit) {
         }
         Exit::Status(status) => info!("{who} exited with status {status}"),
         Exit::Signal(number) => {
-            let name = nix::sys::signal::Signal::try_from(number)
-                .map_or_else(|_| "unknown".to_owned(), |s| s.to_string());
+            let name = signal_name(number);
             let hint = match number {
                 signals::KILL => " - has rlimit_rttime been exceeded?",
                 _ => "",
             };
             info!("{who} exited due to signal {number} ({name}){hint}");
         }
+    }
+}
+
+/// What a signal means, as strsignal(3) says it.
+fn signal_name(number: i32) -> String {
+    let known = [
+        (1, "Hangup"),
+        (2, "Interrupt"),
+        (3, "Quit"),
+        (4, "Illegal instruction"),
+        (5, "Trace/breakpoint trap"),
+        (6, "Aborted"),
+        (7, "Bus error"),
+        (8, "Floating point exception"),
+        (9, "Killed"),
+        (11, "Segmentation fault"),
+        (13, "Broken pipe"),
+        (14, "Alarm clock"),
+        (15, "Terminated"),
+        (24, "CPU time limit exceeded"),
+        (25, "File size limit exceeded"),
+        (31, "Bad system call"),
+    ];
+    match known.iter().find(|(n, _)| *n == number) {
+        Some((_, name)) => (*name).to_owned(),
+        None => format!("Signal {number}"),
     }
 }
 

@@ -37,6 +37,26 @@ pub fn stats_clear() -> i32 {
     libc::SIGRTMAX() - 1
 }
 
+/// The signals that a role handles: stop, reload (which is core's), dumps.
+/// SIGINT only unless core was started to ignore it, which a role inherits.
+pub fn for_role() -> Vec<i32> {
+    let mut handled = vec![TERM, HUP, USR1, USR2, stats_clear(), json()];
+    if !is_ignored(INT) {
+        handled.push(INT);
+    }
+    handled
+}
+
+/// Whether a signal is ignored at present, as a process may inherit it.
+fn is_ignored(number: i32) -> bool {
+    // SAFETY: all zero is a valid sigaction; without a new action the call only writes to it.
+    unsafe {
+        let mut action: libc::sigaction = core::mem::zeroed();
+        libc::sigaction(number, core::ptr::null(), &mut action) == 0
+            && action.sa_sigaction == libc::SIG_IGN
+    }
+}
+
 /// A signal that has come.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Received {
