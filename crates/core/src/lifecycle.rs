@@ -342,6 +342,6 @@ fn say_script(which: &str, outcome: Outcome) {
 }
 
 /// The role that the parent itself plays has no slot.
-pub(crate) fn slots(mut take: impl FnMut(Role) -> Option<crate::pidfile::PidFile>) -> [Slot; 3] {
+pub(crate) fn slots(mut take: impl FnMut(Role) -> Option<PidFile>) -> [Slot; 3] {
     START_ORDER.map(|role| Slot::new(role, take(role)))
 }

@@ -327,6 +327,20 @@ impl Core {
         }
     }
 
+    /// A request for the state also starts a checker or bfd role at once that
+    /// waits for its back-off.
+    fn start_missing(&mut self) {
+        let now = clock::now();
+        for at in 0..self.slots.len() {
+            let waits = self.slots.get(at).is_some_and(|s| {
+                s.role != Role::Vrrp && s.child.is_none() && s.respawn_at.is_some()
+            });
+            if waits && !self.phase.is_stopping() {
+                self.start_role(now, at);
+            }
+        }
+    }
+
     fn dump(&mut self, dump: Dump) {
         if dump == Dump::Data {
             info!("Printing parent data for process({}) on signal", std::process::id());
@@ -337,6 +351,7 @@ impl Core {
                 dump,
                 &dumps::parent(&self.config, &self.names),
             );
+            self.start_missing();
         }
         for slot in &mut self.slots {
             if dump != Dump::Data && slot.role != Role::Vrrp {
