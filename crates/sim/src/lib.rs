@@ -1,1 +1,7 @@
-//! A deterministic world that drives every state machine.
+//! A deterministic world that drives the protocol machines.
+//!
+//! Owns simulated hosts on a simulated link with loss, partitions, stalls,
+//! kills and reloads, and the invariants that must hold in it. Never reads a
+//! clock or draws a random number that its seed does not give.
+
+pub mod config;

@@ -15,6 +15,8 @@
 //!   behind what waits already. So the first packet of every address precedes
 //!   any repeat, and addresses are interleaved as the reference does it. A
 //!   packet is not sent before its address is in place.
+//! * A notification ([`Detail::Silent`](crate::Detail::Silent) report) of an
+//!   instance is delivered after its earlier address actions.
 //! * [`Action::CancelGarps`] drops what is still queued for the instance.
 
 use crate::event::Event;
@@ -124,7 +126,7 @@ pub enum Action {
         id: SocketId,
         /// What it is bound to.
         key: SocketKey,
-        /// Sum of the receive buffers that its instances ask for, in bytes;
+        /// Receive buffer that the instance asks for that opens it, in bytes;
         /// `None` is the kernel's default.
         rcvbuf: Option<u32>,
     },

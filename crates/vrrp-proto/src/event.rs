@@ -84,12 +84,25 @@ pub enum Cause {
     Process(Arc<str>),
     /// A BFD session is down.
     Bfd(Arc<str>),
-    /// Another instance has the same VRID there.
-    DuplicateVrid(Arc<str>),
     /// `unicast_fault_no_peer` without peers.
     NoPeers,
-    /// A permanent mistake in the configuration.
+    /// A permanent mistake in the configuration, or an interface that cannot
+    /// do what is asked.
     Config,
+}
+
+impl Cause {
+    /// Whether the interface is at fault: only these are notified at start.
+    pub(crate) fn is_interface(&self) -> bool {
+        matches!(
+            self,
+            Cause::InterfaceDown(_)
+                | Cause::NoAddress(_)
+                | Cause::SourceMissing
+                | Cause::NoPeers
+                | Cause::Config
+        )
+    }
 }
 
 /// Why a state was entered; kept for `keepalivedctl why`.

@@ -6,20 +6,38 @@
 //! to be done.
 
 pub mod action;
+mod assess;
+mod auth;
 pub mod checksum;
 pub mod counters;
+mod election;
 pub mod event;
+mod fsm;
 pub mod garp;
+mod group;
 pub mod input;
+mod instance;
+mod links;
 mod node;
+mod pace;
+mod packet;
+mod receive;
 pub mod reject;
+mod reload;
+mod sockets;
+mod status;
 #[cfg(test)]
 mod testing;
 mod text;
+mod timers;
+pub mod timing;
+mod track;
+mod transition;
 
 pub use action::{Action, Garp, Out, Owner, SendAdvert, SocketId, SocketKey};
 pub use counters::Counters;
 pub use event::{Cause, Detail, Event, GroupEvent, InstanceEvent, Reason, State, Told};
 pub use input::{AddrFact, Input, LinkFact, RxMeta, Setup, TrackValue};
-pub use node::{Node, Status};
+pub use node::Node;
 pub use reject::{HmacReject, Reject};
+pub use status::Status;

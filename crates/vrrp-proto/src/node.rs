@@ -1,11 +1,30 @@
 //! All virtual routers of a host: what shell, simulator and fuzzer drive.
+//!
+//! Owns the way from an input to the instances it concerns, and the order of
+//! what follows. Elections are held in `election`, sequences of actions are
+//! `transition`'s, moving as one is `group`'s.
 
-use crate::action::Out;
-use crate::counters::Counters;
-use crate::event::State;
-use crate::input::{Input, Setup};
-use model::VrrpInstance;
-use types::{InstanceId, Mono, Priority};
+use crate::action::{Out, SocketId};
+use crate::event::{Event, InstanceEvent, Reason, State, Told};
+use crate::group::Group;
+use crate::input::{AddrFact, Input, RxMeta, Setup, TrackValue};
+use crate::instance::{Env, Instance};
+use crate::links::{Changed, Links};
+use crate::pace::Pacer;
+use crate::packet::Raw;
+use crate::receive;
+use crate::sockets::Sockets;
+use crate::timers::Timers;
+use crate::track::Tracked;
+use core::net::IpAddr;
+use core::time::Duration;
+use model::{Global, TrackKind};
+use std::collections::{HashMap, HashSet};
+use std::sync::Arc;
+use types::{Family, InstanceId, Mono, TrackId};
+
+/// Adverts due within this time of a tick go out with it.
+pub(crate) const COALESCE: Duration = Duration::from_millis(1);
 
 /// The machine of one host.
 ///
@@ -15,51 +34,410 @@ use types::{InstanceId, Mono, Priority};
 /// handles.
 #[derive(Debug)]
 pub struct Node {
-    setup: Setup,
+    pub(crate) global: Global,
+    pub(crate) instances: Vec<Option<Instance>>,
+    /// Handles in configuration order.
+    pub(crate) order: Vec<InstanceId>,
+    pub(crate) groups: Vec<Group>,
+    pub(crate) tracks: Vec<Tracked>,
+    pub(crate) links: Links,
+    pub(crate) sockets: Sockets,
+    pub(crate) pacer: Pacer,
+    pub(crate) timers: Timers,
+    pub(crate) index: Index,
+    pub(crate) started: bool,
+    /// End of the start-up delay.
+    pub(crate) hold_until: Option<Mono>,
+    clock: Option<(Mono, Duration)>,
+    unknown: HashSet<(SocketId, u8)>,
+    due: Vec<u32>,
 }
 
-/// What is known of an instance.
-#[derive(Debug, Clone, Copy)]
-pub struct Status<'a> {
-    /// Its handle.
-    pub id: InstanceId,
-    /// Its configuration.
-    pub config: &'a VrrpInstance,
-    /// Its state.
-    pub state: State,
-    /// Its effective priority.
-    pub priority: Priority,
-    /// Its counters.
-    pub counters: &'a Counters,
+/// Who is concerned by what.
+#[derive(Debug, Default)]
+pub(crate) struct Index {
+    /// Instances by interface that they are on, watch or have addresses on.
+    pub links: HashMap<Arc<str>, Vec<InstanceId>>,
+    /// Instances by tracked object.
+    pub tracks: Vec<Vec<InstanceId>>,
+    /// Instances by virtual address.
+    pub vips: HashMap<IpAddr, Vec<InstanceId>>,
+    /// Instances that depend on an address of any interface.
+    pub sources: Vec<InstanceId>,
+}
+
+/// The time, and where actions go: what every step of one input shares.
+pub(crate) struct At<'a> {
+    pub now: Mono,
+    pub out: &'a mut Out,
 }
 
 impl Node {
     /// A node that has not started.
     pub fn new(setup: Setup) -> Self {
-        Node { setup }
+        let mut node = Node {
+            global: Global::default(),
+            instances: Vec::new(),
+            order: Vec::new(),
+            groups: Vec::new(),
+            tracks: Vec::new(),
+            links: Links::default(),
+            sockets: Sockets::default(),
+            pacer: Pacer::default(),
+            timers: Timers::default(),
+            index: Index::default(),
+            started: false,
+            hold_until: None,
+            clock: None,
+            unknown: HashSet::new(),
+            due: Vec::new(),
+        };
+        node.configure(setup);
+        node
     }
 
     /// Takes in one fact at `now`; what is to be done is appended to `out`.
     pub fn handle(&mut self, now: Mono, input: Input<'_>, out: &mut Out) {
-        let _ = (now, input, out);
+        let at = &mut At { now, out };
+        match input {
+            Input::Start { uptime } => self.start(uptime, at),
+            Input::Tick => self.tick(at),
+            Input::Clock { unix } => self.clock = Some((now, unix)),
+            Input::Packet { socket, meta, bytes } => self.packet(socket, &meta, bytes, at),
+            Input::Link(fact) => self.change_links(at, |links, now, c| links.update(fact, now, c)),
+            Input::LinkGone { index } => self.change_links(at, |l, _, c| l.remove(index, c)),
+            Input::Links(facts) => {
+                for index in self.links.indexes() {
+                    if !facts.iter().any(|f| f.index == index) {
+                        self.change_links(at, |l, _, c| l.remove(index, c));
+                    }
+                }
+                for fact in facts {
+                    self.change_links(at, |l, now, c| l.update(fact.clone(), now, c));
+                }
+            }
+            Input::AddrAdded(fact) => self.addr_added(fact, at),
+            Input::AddrRemoved(fact) => self.addr_removed(fact, at),
+            Input::Addrs(facts) => self.all_addresses(facts, at),
+            Input::AddrFailed { instance, addr, adding, errno } => {
+                self.addr_failed(instance, addr, adding, errno, at);
+            }
+            Input::Forwarding { index, on } => self.links.set_forwarding(index, on),
+            Input::Track { id, value } => self.track(id, value, at),
+            Input::Reload(setup) => self.reload(*setup, at),
+            Input::Shutdown => self.shutdown(at),
+        }
     }
 
     /// When the next [`Input::Tick`] is due; in constant time.
     pub fn deadline(&self) -> Option<Mono> {
-        None
+        let timers = self.timers.first().map(|t| t.0);
+        [timers, self.pacer.deadline(), self.links.deadline(), self.hold_until]
+            .into_iter()
+            .flatten()
+            .min()
     }
 
     /// Whether [`Input::Clock`] is needed, at least once a second and before
     /// other inputs of a wake-up: some instance uses `auth_hmac`.
     pub fn wants_clock(&self) -> bool {
-        self.setup.vrrp.instances.iter().any(|i| i.auth_hmac.is_some())
+        self.instances.iter().flatten().any(|i| i.auth.hmac.is_some())
     }
 
-    /// The instances, in configuration order.
-    pub fn instances(&self) -> impl Iterator<Item = Status<'_>> {
-        core::iter::empty()
+    /// Works on one instance; its timer is put in order afterwards.
+    pub(crate) fn on<R>(
+        &mut self,
+        id: InstanceId,
+        at: &mut At<'_>,
+        f: impl FnOnce(&mut Instance, &mut Env<'_>) -> R,
+    ) -> Option<R> {
+        let i = self.instances.get_mut(id.index())?.as_mut()?;
+        let mut env = Env {
+            now: at.now,
+            unix: match self.clock {
+                Some((when, unix)) => unix + at.now.saturating_since(when),
+                None => Duration::ZERO,
+            },
+            hold: self.hold_until.map_or(Duration::ZERO, |h| h.saturating_since(at.now)),
+            links: &self.links,
+            group4: self.global.mcast_group4,
+            pacer: &mut self.pacer,
+            out: at.out,
+        };
+        let r = f(i, &mut env);
+        self.timers.set(id.0, i.deadline());
+        Some(r)
     }
 
     /// Zeroes the counters of every instance.
-    pub fn clear_counters(&mut self) {}
+    pub fn clear_counters(&mut self) {
+        for i in self.instances.iter_mut().flatten() {
+            i.counters = Default::default();
+        }
+    }
+
+    pub(crate) fn get(&self, id: InstanceId) -> Option<&Instance> {
+        self.instances.get(id.index())?.as_ref()
+    }
+
+    /// Leaves INIT: left-overs go, then groups and instances are told of.
+    fn start(&mut self, uptime: Duration, at: &mut At<'_>) {
+        if self.started {
+            return;
+        }
+        self.started = true;
+        let boot = self.global.delay_after_boot.saturating_sub(uptime);
+        let delay = self.global.startup_delay.max(boot);
+        if !delay.is_zero() {
+            self.hold_until = Some(at.now + delay);
+            at.out.report(Event::StartupDelay(delay));
+        }
+        for id in self.order.clone() {
+            self.bind(id, at);
+            self.on(id, at, |i, env| i.remove_leftovers(env));
+        }
+        for id in self.order.clone() {
+            self.assess(id, at);
+        }
+        for g in 0..self.groups.len() {
+            self.announce_group(g, at);
+        }
+        for id in self.order.clone() {
+            self.settle(id, Reason::Start, at);
+        }
+    }
+
+    fn tick(&mut self, at: &mut At<'_>) {
+        if self.hold_until.is_some_and(|h| h <= at.now) {
+            self.hold_until = None;
+            at.out.report(Event::StartupDelayOver);
+        }
+        let mut due = core::mem::take(&mut self.due);
+        while let Some(key) = self.timers.pop_due(at.now + COALESCE) {
+            due.push(key);
+        }
+        for key in due.drain(..) {
+            self.instance_tick(InstanceId(key), at);
+        }
+        self.due = due;
+        self.pacer.tick(at.now, at.out);
+        if self.links.deadline().is_some_and(|d| d <= at.now) {
+            self.change_links(at, |links, now, c| links.tick(now, c));
+        }
+    }
+
+    fn packet(&mut self, socket: SocketId, meta: &RxMeta, bytes: &[u8], at: &mut At<'_>) {
+        let Some(family) = self.sockets.key(socket).map(|k| k.family) else { return };
+        if self.hold_until.is_some() || !self.started {
+            return;
+        }
+        let raw = match Raw::split(family, meta, bytes) {
+            Ok(raw) if Family::of(raw.src) == family => raw,
+            Ok(_) => return,
+            Err(reject) => {
+                if let Some(id) = self.sockets.any_user(socket) {
+                    self.on(id, at, |i, env| i.reject(env, meta.src, reject));
+                }
+                return;
+            }
+        };
+        let Some(id) = self.addressee(socket, &raw) else {
+            self.unknown_vrid(socket, meta, &raw, at);
+            return;
+        };
+        let heard = self.on(id, at, |i, env| {
+            if matches!(i.state, State::Init | State::Fault) || receive::foreign_casting(i, &raw) {
+                return None;
+            }
+            let logged = i.logged;
+            match i.receive(env, &raw) {
+                Ok(heard) => {
+                    // Another source: lines that were logged may come again.
+                    if i.last_from != Some(heard.from) {
+                        i.last_from = Some(heard.from);
+                        i.logged &= !logged;
+                    }
+                    Some(heard)
+                }
+                Err(reject) => {
+                    i.reject(env, raw.src, reject);
+                    None
+                }
+            }
+        });
+        if let Some(Some(heard)) = heard {
+            self.step(id, Some(heard), at);
+        }
+    }
+
+    /// Whom a packet is for. Unicast instances of one VRID are told apart by
+    /// the master they know, then by their peers.
+    fn addressee(&self, socket: SocketId, raw: &Raw<'_>) -> Option<InstanceId> {
+        let users = self.sockets.route(socket, raw.vrid());
+        if let [only] = users {
+            return Some(*only);
+        }
+        let instances = || users.iter().filter_map(|id| self.get(*id));
+        let by_master =
+            instances().find(|i| i.master.is_some_and(|m| m.addr == raw.src)).map(|i| i.id);
+        by_master
+            .or_else(|| instances().find(|i| i.has_peer(raw.src)).map(|i| i.id))
+            .or_else(|| users.first().copied())
+    }
+
+    fn unknown_vrid(&mut self, socket: SocketId, meta: &RxMeta, raw: &Raw<'_>, at: &mut At<'_>) {
+        if self.global.log_unknown_vrids && self.unknown.insert((socket, raw.vrid())) {
+            let ifname = self.links.name_of(meta.ifindex);
+            at.out.report(Event::UnknownVrid { vrid: raw.vrid(), ifname, from: raw.src });
+        }
+    }
+
+    fn track(&mut self, id: TrackId, value: TrackValue, at: &mut At<'_>) {
+        let Some(t) = self.tracks.get_mut(id.index()) else { return };
+        if t.value == value {
+            return;
+        }
+        t.value = value;
+        let bfd = matches!(t.object.kind, TrackKind::Bfd).then(|| t.name.clone());
+        let users = self.index.tracks.get(id.index()).cloned().unwrap_or_default();
+        for user in users {
+            if let Some(name) = bfd.clone() {
+                let up = value == TrackValue::Good;
+                self.on(user, at, |i, env| i.report(env.out, InstanceEvent::Bfd { name, up }));
+            }
+            self.refresh(user, at);
+        }
+    }
+
+    fn change_links(&mut self, at: &mut At<'_>, f: impl FnOnce(&mut Links, Mono, &mut Changed)) {
+        let mut changed = Changed::default();
+        f(&mut self.links, at.now, &mut changed);
+        for event in changed.events {
+            at.out.report(event);
+        }
+        for name in changed.names {
+            self.refresh_users(&name, at);
+        }
+    }
+
+    pub(crate) fn refresh_users(&mut self, ifname: &str, at: &mut At<'_>) {
+        for id in self.index.links.get(ifname).cloned().unwrap_or_default() {
+            self.refresh(id, at);
+        }
+    }
+
+    fn addr_event(&self, fact: AddrFact, present: bool, at: &mut At<'_>) {
+        let ifname = self.links.name_of(fact.ifindex);
+        at.out.report(Event::Address { ifname, addr: fact.prefix.addr, present });
+    }
+
+    fn addr_added(&mut self, fact: AddrFact, at: &mut At<'_>) {
+        if self.links.add_addr(fact) {
+            self.addr_event(fact, true, at);
+        }
+        for id in self.index.vips.get(&fact.prefix.addr).cloned().unwrap_or_default() {
+            if let Some(Some(i)) = self.instances.get_mut(id.index())
+                && let Some(vip) = i.wanted_vip(fact.ifindex, fact.prefix)
+            {
+                vip.confirmed = true;
+            }
+        }
+        self.address_changed(fact, at);
+    }
+
+    fn addr_removed(&mut self, fact: AddrFact, at: &mut At<'_>) {
+        if self.links.remove_addr(fact.ifindex, fact.prefix) {
+            self.addr_event(fact, false, at);
+        }
+        for id in self.index.vips.get(&fact.prefix.addr).cloned().unwrap_or_default() {
+            let lost = self.on(id, at, |i, _| {
+                let state = i.state;
+                let vip = i.wanted_vip(fact.ifindex, fact.prefix)?;
+                let lost = vip.confirmed && !vip.addr.no_track && state == State::Master;
+                vip.confirmed = false;
+                lost.then_some(())
+            });
+            if lost.flatten().is_some() {
+                self.address_lost(id, fact.prefix, at);
+            }
+        }
+        self.address_changed(fact, at);
+    }
+
+    /// Sources may have changed: instances on the interface look again, and
+    /// those that need a certain address wherever it is.
+    fn address_changed(&mut self, fact: AddrFact, at: &mut At<'_>) {
+        if self.index.vips.contains_key(&fact.prefix.addr) {
+            return;
+        }
+        let Some(name) = self.links.get(fact.ifindex).map(|l| l.name.clone()) else { return };
+        self.refresh_users(&name, at);
+        for id in self.index.sources.clone() {
+            self.refresh(id, at);
+        }
+    }
+
+    fn all_addresses(&mut self, facts: &[AddrFact], at: &mut At<'_>) {
+        let there: HashSet<_> = facts.iter().map(|f| (f.ifindex, f.prefix)).collect();
+        for known in self.links.addresses() {
+            if !there.contains(&(known.ifindex, known.prefix)) {
+                self.addr_removed(known, at);
+            }
+        }
+        for fact in facts {
+            self.addr_added(*fact, at);
+        }
+    }
+
+    fn addr_failed(
+        &mut self,
+        id: InstanceId,
+        addr: &Arc<model::net::Address>,
+        adding: bool,
+        errno: i32,
+        at: &mut At<'_>,
+    ) {
+        const EEXIST: i32 = 17;
+        const EADDRNOTAVAIL: i32 = 99;
+        self.on(id, at, |i, env| match (adding, errno) {
+            (true, EEXIST) => {
+                if let Some(v) = i.vips.iter_mut().find(|v| v.addr == *addr && v.on.is_some()) {
+                    v.confirmed = true;
+                }
+            }
+            // Gone already: with the primary of its subnet, or by hand.
+            (false, EADDRNOTAVAIL) => {}
+            _ => {
+                let what = InstanceEvent::AddressFailed { addr: addr.prefix, adding, errno };
+                i.report(env.out, what);
+            }
+        });
+    }
+
+    /// Priority 0 for each MASTER, addresses removed, STOP told: instances in
+    /// configuration order, then groups.
+    fn shutdown(&mut self, at: &mut At<'_>) {
+        if !self.started {
+            return;
+        }
+        self.started = false;
+        self.hold_until = None;
+        for id in self.order.clone() {
+            self.on(id, at, |i, env| {
+                if i.state == State::Master {
+                    i.send_zero(env);
+                }
+                i.stop(env);
+            });
+        }
+        for id in self.order.clone() {
+            self.on(id, at, |i, env| i.notify(env, Told::Stop));
+        }
+        for g in &self.groups {
+            g.notify(at.out, Told::Stop);
+        }
+        for i in self.instances.iter_mut().flatten() {
+            self.sockets.release(i, at.out);
+        }
+    }
 }

@@ -197,9 +197,6 @@ fn fault(f: &mut fmt::Formatter<'_>, name: &str, cause: &Cause) -> fmt::Result {
             write!(f, "({name}) entering FAULT state (tracked process {p} quorum not achieved)")
         }
         Cause::Bfd(b) => write!(f, "({name}): entering FAULT state (BFD instance {b} down)"),
-        Cause::DuplicateVrid(other) => {
-            write!(f, "({name}): entering FAULT state (VRID is also used by {other})")
-        }
         Cause::NoPeers => {
             write!(f, "({name}) Cannot use unicast without any peers - going to fault state")
         }

@@ -1,0 +1,249 @@
+//! Moving: claims and faults, of single instances and of sync groups as one.
+//!
+//! Owns who else moves when one instance does. A group is MASTER only when
+//! every member can be; one member's fault is everybody's.
+
+use crate::action::Out;
+use crate::event::{Event, GroupEvent, InstanceEvent, Reason, State, Told};
+use crate::instance::Instance;
+use crate::node::{At, Node};
+use core::time::Duration;
+use model::vrrp::SyncGroup;
+use std::sync::Arc;
+use types::{GroupId, InstanceId, Prefix};
+
+/// A sync group.
+#[derive(Debug, Clone)]
+pub(crate) struct Group {
+    pub id: GroupId,
+    pub name: Arc<str>,
+    pub config: Arc<SyncGroup>,
+    /// In the group's order.
+    pub members: Vec<InstanceId>,
+    /// As last told.
+    pub state: State,
+}
+
+impl Group {
+    pub fn report(&self, out: &mut Out, what: GroupEvent) {
+        out.report(Event::Group { id: self.id, name: self.name.clone(), what });
+    }
+
+    pub fn notify(&self, out: &mut Out, told: Told) {
+        self.report(out, GroupEvent::Notify { told, config: self.config.clone() });
+    }
+}
+
+impl Node {
+    /// The other members of a group.
+    pub(crate) fn fellows(&self, group: Option<usize>, id: InstanceId) -> Vec<InstanceId> {
+        let members = group.and_then(|g| self.groups.get(g)).map(|g| g.members.as_slice());
+        members.unwrap_or(&[]).iter().copied().filter(|m| *m != id).collect()
+    }
+
+    fn group_of(&self, id: InstanceId) -> Option<usize> {
+        self.get(id)?.group
+    }
+
+    /// The instance and its fellows.
+    fn scope(&self, id: InstanceId) -> Vec<InstanceId> {
+        let mut all = vec![id];
+        all.extend(self.fellows(self.group_of(id), id));
+        all
+    }
+
+    fn members(&self, ids: &[InstanceId]) -> impl Iterator<Item = &Instance> {
+        ids.iter().filter_map(|id| self.get(*id))
+    }
+
+    /// Tells that the group as a whole is in another state.
+    pub(crate) fn group_entered(&mut self, group: Option<usize>, state: State, at: &mut At<'_>) {
+        let Some(g) = group.and_then(|g| self.groups.get_mut(g)) else { return };
+        if g.state == state {
+            return;
+        }
+        g.state = state;
+        let told = match state {
+            State::Init => return,
+            State::Master => Told::Master,
+            State::Backup => Told::Backup,
+            State::Fault => Told::Fault,
+        };
+        g.notify(at.out, told);
+    }
+
+    fn report_sync(&self, group: Option<usize>, what: GroupEvent, at: &mut At<'_>) {
+        if let Some(g) = group.and_then(|g| self.groups.get(g)) {
+            g.report(at.out, what);
+        }
+    }
+
+    /// At start a group is told of before its members.
+    pub(crate) fn announce_group(&mut self, g: usize, at: &mut At<'_>) {
+        let Some(group) = self.groups.get(g) else { return };
+        let ids = group.members.clone();
+        if self.members(&ids).any(|i| i.waiting) {
+            return;
+        }
+        let faulty = self.members(&ids).any(|i| !i.causes.is_empty());
+        let state = if faulty { State::Fault } else { State::Backup };
+        self.group_entered(Some(g), state, at);
+    }
+
+    /// The master down timer ran out (RFC 9568 section 6.4.2). A member of a
+    /// group waits until all the others want to be MASTER as well.
+    pub(crate) fn claim(&mut self, id: InstanceId, at: &mut At<'_>) {
+        self.on(id, at, |i, env| {
+            i.report(env.out, InstanceEvent::AdvertTimeout);
+            i.wants_master = true;
+            if i.yielded {
+                i.yielded = false;
+                i.report(env.out, InstanceEvent::OwnerConflictOver);
+            }
+        });
+        let scope = self.scope(id);
+        if !self.members(&scope).all(|i| i.wants_master && i.causes.is_empty()) {
+            self.on(id, at, |i, env| i.timer = Some(env.now + i.master_down()));
+            return;
+        }
+        let reason = match self.get(id) {
+            Some(i) if i.priority.is_owner() => Reason::Owner,
+            _ => Reason::MasterDown,
+        };
+        self.on(id, at, |i, env| i.enter_master(env, reason));
+        let group = self.group_of(id);
+        self.report_sync(group, GroupEvent::Syncing(State::Master), at);
+        let name = self.name(id);
+        for fellow in self.fellows(group, id) {
+            if self.get(fellow).is_some_and(|i| i.state == State::Backup) {
+                self.on(fellow, at, |i, env| i.enter_master(env, Reason::Group(name.clone())));
+            }
+        }
+        self.group_entered(group, State::Master, at);
+    }
+
+    pub(crate) fn name(&self, id: InstanceId) -> Arc<str> {
+        self.get(id).map_or_else(|| "".into(), |i| i.name.clone())
+    }
+
+    /// `id` has left MASTER for BACKUP: so do its fellows, silently. They wait
+    /// `wait`, by default their master down interval.
+    pub(crate) fn sync_backup(&mut self, id: InstanceId, wait: Option<Duration>, at: &mut At<'_>) {
+        let group = self.group_of(id);
+        if group.is_none() {
+            return;
+        }
+        self.report_sync(group, GroupEvent::Syncing(State::Backup), at);
+        let name = self.name(id);
+        for fellow in self.fellows(group, id) {
+            self.on(fellow, at, |i, env| match i.state {
+                State::Master => {
+                    let wait = wait.unwrap_or_else(|| i.master_down());
+                    i.enter_backup(env, Reason::Group(name.clone()), wait);
+                }
+                _ => i.wants_master = i.starts_master,
+            });
+        }
+        self.group_entered(group, State::Backup, at);
+    }
+
+    /// Somebody removed one of our addresses: leave, tell, and be back before
+    /// anybody else. That repairs everything in one known way.
+    pub(crate) fn address_lost(&mut self, id: InstanceId, prefix: Prefix, at: &mut At<'_>) {
+        let wait = self.on(id, at, |i, env| {
+            i.report(env.out, InstanceEvent::AddressLost(prefix));
+            i.send_zero(env);
+            let wait = i.skew();
+            i.enter_backup(env, Reason::AddressLost(prefix), wait);
+            wait
+        });
+        self.sync_backup(id, wait, at);
+    }
+
+    /// Brings the instance and its group into the state that faults allow.
+    pub(crate) fn settle(&mut self, id: InstanceId, reason: Reason, at: &mut At<'_>) {
+        if !self.started {
+            return;
+        }
+        let scope = self.scope(id);
+        let waiting = self.members(&scope).any(|i| i.waiting && i.state == State::Init);
+        let faulty = self.members(&scope).any(|i| !i.causes.is_empty());
+        if waiting {
+            return;
+        }
+        if faulty {
+            self.fault(id, &scope, reason, at);
+        } else {
+            self.recover(id, &scope, reason, at);
+        }
+    }
+
+    fn fault(&mut self, id: InstanceId, scope: &[InstanceId], why: Reason, at: &mut At<'_>) {
+        let group = self.group_of(id);
+        let moving = |i: &Instance| i.state != State::Fault;
+        if !self.members(scope).any(moving) {
+            return;
+        }
+        if self.members(scope).skip(1).any(moving) {
+            self.report_sync(group, GroupEvent::Syncing(State::Fault), at);
+        }
+        let name = self.name(id);
+        for member in scope {
+            if !self.get(*member).is_some_and(moving) {
+                continue;
+            }
+            if *member != id {
+                let member = self.name(*member);
+                let what = GroupEvent::SyncingMember { member, state: State::Fault };
+                self.report_sync(group, what, at);
+            }
+            let why = why.clone();
+            let by_group = Reason::Group(name.clone());
+            self.on(*member, at, |i, env| {
+                let init = i.state == State::Init;
+                if i.state == State::Master {
+                    // Twice where the fault is: it must not be lost.
+                    i.send_zero(env);
+                    if !i.causes.is_empty() {
+                        i.send_zero(env);
+                    }
+                }
+                let told =
+                    !init || i.causes.is_empty() || i.causes.iter().any(|c| c.is_interface());
+                let reason = match i.causes.first() {
+                    Some(cause) => Reason::Fault(cause.clone()),
+                    None => by_group,
+                };
+                i.enter_fault(env, reason, init && why == Reason::Start, told);
+            });
+        }
+        self.group_entered(group, State::Fault, at);
+    }
+
+    fn recover(&mut self, id: InstanceId, scope: &[InstanceId], reason: Reason, at: &mut At<'_>) {
+        let mut moved = false;
+        for member in scope {
+            let stuck = |i: &Instance| matches!(i.state, State::Init | State::Fault);
+            if !self.get(*member).is_some_and(stuck) {
+                continue;
+            }
+            moved = true;
+            let reason = reason.clone();
+            self.on(*member, at, |i, env| {
+                i.restore_interval(env);
+                if i.state == State::Fault
+                    && i.is_unicast()
+                    && let (Some(src), Some(ifindex)) = (i.src, i.ifindex)
+                {
+                    // So that the peers' ARP entries for us are fresh.
+                    i.garp(env, src, ifindex, 1);
+                }
+                let wait = if i.starts_master { Duration::ZERO } else { i.master_down() };
+                i.enter_backup(env, reason, wait);
+            });
+        }
+        if moved {
+            self.group_entered(self.group_of(id), State::Backup, at);
+        }
+    }
+}

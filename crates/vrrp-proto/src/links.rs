@@ -1,0 +1,277 @@
+//! The interfaces of the host: names, states, addresses, debouncing.
+//!
+//! Owns the table that netlink's facts build up. Never decides what a change
+//! means for an instance.
+
+use crate::event::Event;
+use crate::input::{AddrFact, LinkFact};
+use core::net::{IpAddr, Ipv6Addr};
+use core::time::Duration;
+use std::collections::{BTreeMap, HashMap};
+use std::sync::Arc;
+use types::{Family, IfIndex, Mono, Prefix};
+
+/// One interface.
+#[derive(Debug, Clone)]
+pub struct Link {
+    /// Kernel index.
+    pub index: IfIndex,
+    /// Name.
+    pub name: Arc<str>,
+    /// Whether instances see it up: flags, after debouncing.
+    pub up: bool,
+    /// Whether it sends multicast.
+    pub multicast: bool,
+    /// Whether ARP and neighbour discovery are off.
+    pub noarp: bool,
+    /// Hardware address.
+    pub mac: [u8; 6],
+    /// Whether it forwards IPv6.
+    pub forwarding: bool,
+    /// Its addresses, in the order in which they were told.
+    addrs: BTreeMap<u64, AddrFact>,
+    /// Where each stands in that order.
+    places: HashMap<Prefix, u64>,
+    /// A change of state that is held back until then.
+    pending: Option<(Mono, bool)>,
+}
+
+/// All interfaces by index and by name.
+#[derive(Debug, Clone, Default)]
+pub struct Links {
+    links: HashMap<IfIndex, Link>,
+    names: HashMap<Arc<str>, IfIndex>,
+    debounce: HashMap<String, (Duration, Duration)>,
+    /// How often each address is there, on whatever interface.
+    counts: HashMap<IpAddr, u32>,
+    /// Number of the next address.
+    next: u64,
+}
+
+/// What a fact changed.
+#[derive(Debug, Default)]
+pub struct Changed {
+    /// Names whose instances must be looked at again.
+    pub names: Vec<Arc<str>>,
+    /// What to tell.
+    pub events: Vec<Event>,
+}
+
+impl Links {
+    /// The interface called `name`.
+    pub fn named(&self, name: &str) -> Option<&Link> {
+        self.links.get(self.names.get(name)?)
+    }
+
+    /// The interface of that index.
+    pub fn get(&self, index: IfIndex) -> Option<&Link> {
+        self.links.get(&index)
+    }
+
+    /// Whether the interface exists and is up.
+    pub fn is_up(&self, name: &str) -> bool {
+        self.named(name).is_some_and(|l| l.up)
+    }
+
+    /// Name for log lines.
+    pub fn name_of(&self, index: IfIndex) -> Arc<str> {
+        self.get(index).map_or_else(|| format!("ifindex {}", index.0).into(), |l| l.name.clone())
+    }
+
+    /// Indexes of all interfaces.
+    pub fn indexes(&self) -> Vec<IfIndex> {
+        self.links.keys().copied().collect()
+    }
+
+    /// Whether `addr` is on any interface.
+    pub fn has_address(&self, addr: IpAddr) -> bool {
+        self.counts.contains_key(&addr)
+    }
+
+    /// Sets the debounce times (down, up) per interface.
+    pub fn set_debounce(&mut self, times: HashMap<String, (Duration, Duration)>) {
+        self.debounce = times;
+    }
+
+    /// An interface appeared or changed.
+    pub fn update(&mut self, fact: LinkFact, now: Mono, changed: &mut Changed) {
+        if let Some(link) = self.links.get(&fact.index)
+            && *link.name != *fact.name
+        {
+            // A rename counts as the end of the old and the birth of the new
+            // interface; its addresses move along.
+            let addrs: Vec<AddrFact> = link.addrs.values().copied().collect();
+            self.remove(fact.index, changed);
+            self.insert(fact, changed);
+            for a in addrs {
+                self.add_addr(a);
+            }
+            return;
+        }
+        if self.links.contains_key(&fact.index) {
+            self.change(fact, now, changed);
+        } else {
+            self.insert(fact, changed);
+        }
+    }
+
+    fn insert(&mut self, fact: LinkFact, changed: &mut Changed) {
+        let name: Arc<str> = fact.name.as_str().into();
+        // A name belongs to one interface: the newer fact is right.
+        if let Some(old) = self.names.get(&name).copied() {
+            self.remove(old, changed);
+        }
+        changed.events.push(Event::LinkPresence { ifname: name.clone(), present: true });
+        changed.names.push(name.clone());
+        self.names.insert(name.clone(), fact.index);
+        self.links.insert(
+            fact.index,
+            Link {
+                index: fact.index,
+                name,
+                up: fact.up,
+                multicast: fact.multicast,
+                noarp: fact.noarp,
+                mac: fact.mac,
+                forwarding: false,
+                addrs: BTreeMap::new(),
+                places: HashMap::new(),
+                pending: None,
+            },
+        );
+    }
+
+    fn change(&mut self, fact: LinkFact, now: Mono, changed: &mut Changed) {
+        let Some(link) = self.links.get_mut(&fact.index) else { return };
+        link.multicast = fact.multicast;
+        link.noarp = fact.noarp;
+        link.mac = fact.mac;
+        if fact.up == link.up {
+            // Back within the delay: nothing has happened.
+            link.pending = None;
+            return;
+        }
+        if link.pending.is_some() {
+            return;
+        }
+        let (down, up) = self.debounce.get(&*link.name).copied().unwrap_or_default();
+        let delay = if fact.up { up } else { down };
+        if delay.is_zero() {
+            link.up = fact.up;
+            changed.events.push(Event::Link { ifname: link.name.clone(), up: fact.up });
+            changed.names.push(link.name.clone());
+        } else {
+            link.pending = Some((now + delay, fact.up));
+            changed.events.push(Event::LinkDelayed {
+                ifname: link.name.clone(),
+                up: fact.up,
+                delay,
+            });
+        }
+    }
+
+    /// An interface is gone.
+    pub fn remove(&mut self, index: IfIndex, changed: &mut Changed) {
+        if let Some(link) = self.links.remove(&index) {
+            self.names.remove(&link.name);
+            for a in link.addrs.values() {
+                self.uncount(a.prefix.addr);
+            }
+            changed.events.push(Event::LinkPresence { ifname: link.name.clone(), present: false });
+            changed.names.push(link.name);
+        }
+    }
+
+    /// When the next held-back change takes effect.
+    pub fn deadline(&self) -> Option<Mono> {
+        if self.debounce.is_empty() {
+            return None;
+        }
+        self.links.values().filter_map(|l| l.pending).map(|p| p.0).min()
+    }
+
+    /// Lets held-back changes take effect.
+    pub fn tick(&mut self, now: Mono, changed: &mut Changed) {
+        for link in self.links.values_mut() {
+            if let Some((at, up)) = link.pending
+                && at <= now
+            {
+                link.pending = None;
+                link.up = up;
+                changed.events.push(Event::Link { ifname: link.name.clone(), up });
+                changed.names.push(link.name.clone());
+            }
+        }
+    }
+
+    /// An address was added or changed; whether it was new.
+    pub fn add_addr(&mut self, fact: AddrFact) -> bool {
+        let Some(link) = self.links.get_mut(&fact.ifindex) else { return false };
+        if let Some(place) = link.places.get(&fact.prefix) {
+            link.addrs.insert(*place, fact);
+            return false;
+        }
+        self.next += 1;
+        link.places.insert(fact.prefix, self.next);
+        link.addrs.insert(self.next, fact);
+        *self.counts.entry(fact.prefix.addr).or_default() += 1;
+        true
+    }
+
+    /// An address is gone; whether it was known.
+    pub fn remove_addr(&mut self, ifindex: IfIndex, prefix: Prefix) -> bool {
+        let Some(link) = self.links.get_mut(&ifindex) else { return false };
+        let Some(place) = link.places.remove(&prefix) else { return false };
+        link.addrs.remove(&place);
+        self.uncount(prefix.addr);
+        true
+    }
+
+    fn uncount(&mut self, addr: IpAddr) {
+        if let Some(n) = self.counts.get_mut(&addr) {
+            *n -= 1;
+            if *n == 0 {
+                self.counts.remove(&addr);
+            }
+        }
+    }
+
+    /// Every known address.
+    pub fn addresses(&self) -> Vec<AddrFact> {
+        self.links.values().flat_map(|l| l.addrs.values().copied()).collect()
+    }
+
+    /// Marks an interface as forwarding or not.
+    pub fn set_forwarding(&mut self, index: IfIndex, on: bool) {
+        if let Some(link) = self.links.get_mut(&index) {
+            link.forwarding = on;
+        }
+    }
+}
+
+impl Link {
+    /// Whether the address is there.
+    pub fn has(&self, prefix: Prefix) -> bool {
+        self.places.contains_key(&prefix)
+    }
+
+    /// The address to send from: the first IPv4 or the first IPv6 link-local
+    /// one that is no virtual address.
+    pub fn source(&self, family: Family, is_virtual: impl Fn(IpAddr) -> bool) -> Option<IpAddr> {
+        self.addrs
+            .values()
+            .filter(|a| !a.tentative)
+            .map(|a| a.prefix.addr)
+            .filter(|a| match (family, a) {
+                (Family::V4, IpAddr::V4(_)) => true,
+                (Family::V6, IpAddr::V6(a)) => is_link_local(*a),
+                _ => false,
+            })
+            .find(|a| !is_virtual(*a))
+    }
+}
+
+/// Whether `a` is in fe80::/10.
+pub fn is_link_local(a: Ipv6Addr) -> bool {
+    a.segments()[0] & 0xffc0 == 0xfe80
+}

@@ -1,0 +1,379 @@
+//! Configuring a node, first and again.
+//!
+//! Owns the match of old and new instances and the difference of their
+//! addresses. An instance whose configuration is the same notices nothing; the
+//! name does not matter.
+
+use crate::event::{Event, Reason, State, Told};
+use crate::group::Group;
+use crate::input::Setup;
+use crate::instance::{Env, Instance, Vip};
+use crate::node::{At, Index, Node};
+use crate::track::{self, Membership, Tracked};
+use core::mem::{discriminant, take};
+use core::net::IpAddr;
+use core::time::Duration;
+use model::VrrpInstance;
+use model::net::Address;
+use model::vrrp::Vrrp;
+use std::collections::{HashMap, HashSet};
+use std::sync::Arc;
+use types::{Family, GroupId, InstanceId, Prefix, Vrid};
+
+/// What makes two instances of an old and a new configuration the same
+/// virtual router.
+#[derive(Debug, PartialEq, Eq, Hash)]
+struct Key<'a> {
+    vrid: Vrid,
+    family: Family,
+    interface: Option<&'a str>,
+    unicast_source: Option<Option<IpAddr>>,
+    unicast_peers: Vec<IpAddr>,
+    multicast: Option<(bool, bool, IpAddr)>,
+}
+
+fn key(c: &VrrpInstance, with_peers: bool) -> Key<'_> {
+    let unicast = c.unicast.as_ref();
+    let peers = unicast.filter(|_| with_peers).map(|u| u.peers.iter().map(|p| p.addr).collect());
+    Key {
+        vrid: c.vrid,
+        family: c.family,
+        interface: c.interface.as_deref(),
+        unicast_source: unicast.map(|_| c.source),
+        unicast_peers: peers.unwrap_or_default(),
+        multicast: match unicast {
+            Some(_) => None,
+            None => Some((c.vmac.is_some(), c.vmac_xmit_base, c.mcast_group)),
+        },
+    }
+}
+
+/// What makes two virtual addresses the same.
+fn address_key(a: &Address, excluded: bool) -> (Prefix, u8, Option<&str>, Option<&str>, bool) {
+    (a.prefix, a.scope, a.label.as_deref(), a.dev.as_deref(), excluded)
+}
+
+impl Node {
+    /// Takes a first configuration.
+    pub(crate) fn configure(&mut self, setup: Setup) {
+        self.tracks = setup.tracks.iter().cloned().map(Tracked::new).collect();
+        for (n, config) in setup.vrrp.instances.iter().enumerate() {
+            let id = InstanceId(n as u32);
+            self.instances.push(Some(Instance::new(id, config)));
+            self.order.push(id);
+        }
+        self.take_settings(&setup);
+        self.rebuild(&setup.vrrp);
+        let events = self.take_debounce(&setup.vrrp);
+        debug_assert!(events.len() <= setup.vrrp.debounce.len());
+    }
+
+    fn take_settings(&mut self, setup: &Setup) {
+        self.global = setup.global.clone();
+        self.pacer.configure(&self.global, &setup.vrrp.garp_groups);
+    }
+
+    /// Takes a new configuration in place of the old one.
+    pub(crate) fn reload(&mut self, setup: Setup, at: &mut At<'_>) {
+        self.keep_track_values(&setup);
+        self.take_settings(&setup);
+        let (matched, vanished) = self.match_instances(&setup.vrrp);
+        for id in vanished {
+            self.delete(id, at);
+        }
+        let mut changed = HashSet::new();
+        let mut fresh = Vec::new();
+        self.order.clear();
+        for (config, id) in setup.vrrp.instances.iter().zip(matched) {
+            let id = match id {
+                Some(id) => {
+                    if self.get(id).is_some_and(|i| *i.config != *config) {
+                        changed.insert(id);
+                        self.on(id, at, |i, env| adopt(i, config, env));
+                    }
+                    id
+                }
+                None => {
+                    let id = self.free_slot();
+                    if let Some(slot) = self.instances.get_mut(id.index()) {
+                        *slot = Some(Instance::new(id, config));
+                    }
+                    fresh.push(id);
+                    id
+                }
+            };
+            self.order.push(id);
+        }
+        self.rebuild(&setup.vrrp);
+        for event in self.take_debounce(&setup.vrrp) {
+            at.out.report(event);
+        }
+        self.apply(&changed, &fresh, at);
+    }
+
+    fn apply(&mut self, changed: &HashSet<InstanceId>, fresh: &[InstanceId], at: &mut At<'_>) {
+        if !self.started {
+            return;
+        }
+        for id in self.order.clone() {
+            self.bind(id, at);
+            if fresh.contains(&id) {
+                self.on(id, at, |i, env| i.remove_leftovers(env));
+            }
+            self.assess(id, at);
+        }
+        for id in self.order.clone() {
+            let reason = if fresh.contains(&id) { Reason::Start } else { Reason::Reload };
+            self.settle(id, reason, at);
+            if changed.contains(&id) {
+                self.on(id, at, set_new_addresses);
+            }
+        }
+        self.align_groups(at);
+    }
+
+    /// Objects that were tracked before keep their value.
+    fn keep_track_values(&mut self, setup: &Setup) {
+        let old = take(&mut self.tracks);
+        let same = |t: &&Tracked, new: &Tracked| {
+            t.name == new.name && discriminant(&t.object.kind) == discriminant(&new.object.kind)
+        };
+        for object in &setup.tracks {
+            let mut new = Tracked::new(object.clone());
+            if let Some(t) = old.iter().find(|t| same(t, &new)) {
+                new.value = t.value;
+            }
+            self.tracks.push(new);
+        }
+    }
+
+    /// For each new instance the old one that it continues, and what is left.
+    fn match_instances(&self, new: &Vrrp) -> (Vec<Option<InstanceId>>, Vec<InstanceId>) {
+        let mut found: Vec<Option<InstanceId>> = vec![None; new.instances.len()];
+        let mut left: Vec<InstanceId> = self.order.clone();
+        // Unicast instances may differ in their peers only, so these first.
+        for with_peers in [true, false] {
+            let mut old: HashMap<Key<'_>, InstanceId> = HashMap::new();
+            for id in &left {
+                if let Some(i) = self.get(*id) {
+                    old.entry(key(&i.config, with_peers)).or_insert(*id);
+                }
+            }
+            for (place, config) in found.iter_mut().zip(&new.instances) {
+                if place.is_none() {
+                    *place = old.remove(&key(config, with_peers));
+                }
+            }
+            let taken: HashSet<InstanceId> = found.iter().flatten().copied().collect();
+            left.retain(|id| !taken.contains(id));
+        }
+        (found, left)
+    }
+
+    fn free_slot(&mut self) -> InstanceId {
+        let slot = self.instances.iter().position(Option::is_none);
+        let slot = slot.unwrap_or_else(|| {
+            self.instances.push(None);
+            self.instances.len() - 1
+        });
+        InstanceId(slot as u32)
+    }
+
+    /// Ends an instance that the new configuration does not have.
+    fn delete(&mut self, id: InstanceId, at: &mut At<'_>) {
+        let started = self.started;
+        self.on(id, at, |i, env| {
+            let was = i.state;
+            if was == State::Master {
+                i.send_zero(env);
+            }
+            i.stop(env);
+            if !started {
+            } else if i.config.notify.report_deleted {
+                i.notify(env, Told::Deleted);
+            } else if was != State::Fault {
+                i.notify(env, Told::Fault);
+            }
+        });
+        if let Some(mut i) = self.instances.get_mut(id.index()).and_then(Option::take) {
+            self.sockets.release(&mut i, at.out);
+        }
+        self.timers.set(id.0, None);
+    }
+
+    /// Groups, trackers and indexes of the configuration.
+    fn rebuild(&mut self, vrrp: &Vrrp) {
+        let names: HashMap<&str, InstanceId> = vrrp
+            .instances
+            .iter()
+            .zip(&self.order)
+            .map(|(config, id)| (config.name.as_str(), *id))
+            .collect();
+        let states: HashMap<Arc<str>, State> =
+            take(&mut self.groups).into_iter().map(|g| (g.name, g.state)).collect();
+        for i in self.instances.iter_mut().flatten() {
+            i.group = None;
+        }
+        for (n, config) in vrrp.sync_groups.iter().enumerate() {
+            let members: Vec<InstanceId> =
+                config.members.iter().filter_map(|m| names.get(m.as_str()).copied()).collect();
+            for id in &members {
+                if let Some(Some(i)) = self.instances.get_mut(id.index()) {
+                    i.group = Some(n);
+                }
+            }
+            let state = states.get(config.name.as_str()).copied().unwrap_or_default();
+            self.groups.push(Group {
+                id: GroupId(n as u32),
+                name: config.name.as_str().into(),
+                config: Arc::new(config.clone()),
+                members,
+                state,
+            });
+        }
+        self.rebuild_trackers();
+        self.index = self.build_index();
+    }
+
+    fn rebuild_trackers(&mut self) {
+        let owner = |instances: &[Option<Instance>], id: &InstanceId| {
+            let i = instances.get(id.index()).and_then(Option::as_ref);
+            i.is_some_and(|i| i.config.priority.is_owner())
+        };
+        for id in &self.order {
+            let group = self.instances.get(id.index()).and_then(|i| i.as_ref()?.group);
+            let group = group.and_then(|g| self.groups.get(g));
+            let starts_master = match group {
+                None => owner(&self.instances, id),
+                Some(g) => g.members.iter().all(|m| owner(&self.instances, m)),
+            };
+            let membership = group.map(|g| Membership {
+                group: &g.config,
+                has_owner: g.members.iter().any(|m| owner(&self.instances, m)),
+            });
+            let Some(Some(i)) = self.instances.get_mut(id.index()) else { continue };
+            i.starts_master = starts_master;
+            i.watches = track::watches(&i.config, membership.as_ref());
+            i.refs = track::refs(&i.config, membership.as_ref(), &self.tracks);
+        }
+    }
+
+    fn build_index(&self) -> Index {
+        let mut index = Index { tracks: vec![Vec::new(); self.tracks.len()], ..Index::default() };
+        for i in self.order.iter().filter_map(|id| self.get(*id)) {
+            let devs = i.vips.iter().filter_map(|v| v.addr.dev.as_deref());
+            let own = i.config.interface.as_deref().into_iter().chain(i.config.vrf.as_deref());
+            let watched = i.watches.iter().map(|w| &*w.name);
+            let names: HashSet<&str> = own.chain(devs).chain(watched).collect();
+            for name in names {
+                index.links.entry(name.into()).or_default().push(i.id);
+            }
+            for r in &i.refs {
+                if let Some(users) = index.tracks.get_mut(r.id.index()) {
+                    users.push(i.id);
+                }
+            }
+            for vip in &i.vips {
+                index.vips.entry(vip.ip()).or_default().push(i.id);
+            }
+            if i.config.track_source {
+                index.sources.push(i.id);
+            }
+        }
+        index
+    }
+
+    /// Debounce times, limited to what its instances can bear: a change must
+    /// count before a backup would take over.
+    fn take_debounce(&mut self, vrrp: &Vrrp) -> Vec<Event> {
+        let mut events = Vec::new();
+        let mut times = HashMap::new();
+        for d in &vrrp.debounce {
+            let users =
+                vrrp.instances.iter().filter(|i| i.interface.as_ref() == Some(&d.interface));
+            let limit = users.map(debounce_limit).min().unwrap_or(Duration::MAX);
+            if d.down.max(d.up) > limit {
+                events.push(Event::DebounceReduced { ifname: d.interface.as_str().into(), limit });
+            }
+            times.insert(d.interface.clone(), (d.down.min(limit), d.up.min(limit)));
+        }
+        self.links.set_debounce(times);
+        events
+    }
+
+    /// A reload may have put a master and a backup into one group.
+    fn align_groups(&mut self, at: &mut At<'_>) {
+        for g in 0..self.groups.len() {
+            let Some(group) = self.groups.get(g) else { continue };
+            let members = group.members.clone();
+            let state = |id: &InstanceId| self.get(*id).map(|i| i.state);
+            if members.iter().all(|m| state(m) == Some(State::Master)) {
+                self.group_entered(Some(g), State::Master, at);
+                continue;
+            }
+            let leaving: Vec<InstanceId> =
+                members.iter().copied().filter(|m| state(m) == Some(State::Master)).collect();
+            for id in leaving {
+                self.on(id, at, |i, env| {
+                    let wait = i.master_down();
+                    i.enter_backup(env, Reason::Reload, wait);
+                });
+            }
+            if members.iter().any(|m| self.get(*m).is_some_and(|i| i.state == State::Backup)) {
+                self.group_entered(Some(g), State::Backup, at);
+            }
+        }
+    }
+}
+
+fn debounce_limit(i: &VrrpInstance) -> Duration {
+    let adverts = u32::from(i.down_timer_adverts.saturating_sub(1));
+    (i.advert_int * adverts).saturating_sub(i.advert_int / 256)
+}
+
+/// Takes over a configuration; addresses that vanish from it are removed,
+/// those that stay are not touched, new ones wait for [`set_new_addresses`].
+fn adopt(i: &mut Instance, config: &VrrpInstance, env: &mut Env<'_>) {
+    let wanted = config.vips.iter().map(|a| (a, false));
+    let wanted = wanted.chain(config.evips.iter().map(|a| (a, true)));
+    let keep: HashSet<_> = wanted.clone().map(|(a, e)| address_key(a, e)).collect();
+    for n in 0..i.vips.len() {
+        let Some(vip) = i.vips.get(n) else { continue };
+        if !keep.contains(&address_key(&vip.addr, vip.excluded)) {
+            i.remove_vip(n, env.links, env.out);
+        }
+    }
+    let old = take(&mut i.vips);
+    let mut known: HashMap<_, &Vip> = HashMap::new();
+    for vip in &old {
+        known.entry(address_key(&vip.addr, vip.excluded)).or_insert(vip);
+    }
+    i.vips = wanted
+        .map(|(a, excluded)| match known.get(&address_key(a, excluded)) {
+            Some(vip) if *vip.addr == *a => (*vip).clone(),
+            Some(vip) => Vip { addr: Arc::new(a.clone()), ..(*vip).clone() },
+            None => Vip::new(a, excluded),
+        })
+        .collect();
+    i.reconfigure(config);
+}
+
+/// A master that stays one tells its new settings, and puts up new addresses
+/// with GARPs for all.
+fn set_new_addresses(i: &mut Instance, env: &mut Env<'_>) {
+    if i.state != State::Master {
+        return;
+    }
+    i.advertise(env, i.advertised());
+    i.timer = Some(env.now + i.config.advert_int);
+    let new: Vec<usize> =
+        (0..i.vips.len()).filter(|n| i.vips.get(*n).is_some_and(|v| v.on.is_none())).collect();
+    for n in &new {
+        i.set_vip(*n, env);
+    }
+    if !new.is_empty() {
+        let count = i.config.garp.master_repeat;
+        i.garp_all(env, count);
+        i.schedule_garps(env.now);
+    }
+}

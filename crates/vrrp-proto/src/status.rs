@@ -1,0 +1,146 @@
+//! What dumps, control queries and tests may see of a node.
+//!
+//! Owns the read-only view and the invariants.
+
+use crate::counters::Counters;
+use crate::event::{Cause, Reason, State};
+use crate::instance::{Instance, Master};
+use crate::node::Node;
+use core::net::IpAddr;
+use core::time::Duration;
+use model::VrrpInstance;
+use model::net::Address;
+use types::{IfIndex, InstanceId, Mono, Priority};
+
+/// One instance, as it is now.
+#[derive(Debug, Clone, Copy)]
+pub struct Status<'a>(&'a Instance);
+
+impl<'a> Status<'a> {
+    /// Its handle.
+    pub fn id(self) -> InstanceId {
+        self.0.id
+    }
+
+    /// Its configuration.
+    pub fn config(self) -> &'a VrrpInstance {
+        &self.0.config
+    }
+
+    /// Its state.
+    pub fn state(self) -> State {
+        self.0.state
+    }
+
+    /// Whether it wants to be MASTER, or is.
+    pub fn wants_master(self) -> bool {
+        self.0.wants_master
+    }
+
+    /// Its effective priority.
+    pub fn priority(self) -> Priority {
+        self.0.priority
+    }
+
+    /// Its counters.
+    pub fn counters(self) -> &'a Counters {
+        &self.0.counters
+    }
+
+    /// Source address and interface of its adverts.
+    pub fn binding(self) -> (Option<IpAddr>, Option<IfIndex>) {
+        (self.0.src, self.0.ifindex)
+    }
+
+    /// The master that a backup follows: address and priority.
+    pub fn master(self) -> Option<(IpAddr, Priority)> {
+        self.0.master.map(|Master { addr, priority }| (addr, priority))
+    }
+
+    /// The interval of the master (version 3), else its own.
+    pub fn master_interval(self) -> Duration {
+        self.0.master_adv
+    }
+
+    /// Its master down interval.
+    pub fn master_down(self) -> Duration {
+        self.0.master_down()
+    }
+
+    /// When and why it entered its state.
+    pub fn since(self) -> (Mono, &'a Reason) {
+        (self.0.since, &self.0.reason)
+    }
+
+    /// When it last sent an advert.
+    pub fn last_advert(self) -> Option<Mono> {
+        self.0.last_sent
+    }
+
+    /// What keeps it in FAULT.
+    pub fn causes(self) -> &'a [Cause] {
+        &self.0.causes
+    }
+
+    /// Its virtual addresses, whether each is excluded, and where it was
+    /// asked to be.
+    pub fn addresses(self) -> impl Iterator<Item = (&'a Address, bool, Option<IfIndex>)> {
+        self.0.vips.iter().map(|v| (&*v.addr, v.excluded, v.on))
+    }
+}
+
+impl Node {
+    /// The instances, in configuration order.
+    pub fn instances(&self) -> impl Iterator<Item = Status<'_>> {
+        self.order.iter().filter_map(|id| self.get(*id)).map(Status)
+    }
+
+    /// One instance.
+    pub fn instance(&self, id: InstanceId) -> Option<Status<'_>> {
+        self.get(id).map(Status)
+    }
+
+    /// Sync groups, in configuration order: name and state.
+    pub fn groups(&self) -> impl Iterator<Item = (&str, State)> {
+        self.groups.iter().map(|g| (&*g.name, g.state))
+    }
+
+    /// What must hold after every [`Node::handle`]; names the first breach.
+    pub fn check_invariants(&self) -> Result<(), String> {
+        for i in self.order.iter().filter_map(|id| self.get(*id)) {
+            self.check_instance(i).map_err(|e| format!("{}: {e}", i.name))?;
+        }
+        let due = self.instances.iter().flatten().filter_map(Instance::deadline).min();
+        if due != self.timers.first().map(|t| t.0) {
+            return Err(format!("first timer is {:?}, not {due:?}", self.timers.first()));
+        }
+        for (socket, users) in self.sockets.users() {
+            let found =
+                self.instances.iter().flatten().filter(|i| i.socket == Some(socket)).count();
+            if found != users as usize {
+                return Err(format!("{socket:?} has {found} users, not {users}"));
+            }
+        }
+        Ok(())
+    }
+
+    fn check_instance(&self, i: &Instance) -> Result<(), String> {
+        let ensure = |ok: bool, what: &str| if ok { Ok(()) } else { Err(what.to_owned()) };
+        let master = i.state == State::Master;
+        let runs = matches!(i.state, State::Master | State::Backup);
+        ensure(runs == i.timer.is_some(), "a timer runs exactly in BACKUP and MASTER")?;
+        ensure(!runs || i.causes.is_empty(), "a cause of FAULT without FAULT")?;
+        ensure(master || i.vips.iter().all(|v| v.on.is_none()), "addresses without MASTER")?;
+        ensure(master || i.garp_again.is_none(), "GARPs to come without MASTER")?;
+        ensure(!master || (i.src.is_some() && i.socket.is_some()), "MASTER without a socket")?;
+        ensure((1..=255).contains(&i.priority.0), "priority 0 as effective priority")?;
+        ensure(self.started || i.state == State::Init, "a state before start")?;
+        let Some(g) = i.group.and_then(|g| self.groups.get(g)) else { return Ok(()) };
+        let fellows = || g.members.iter().filter_map(|m| self.get(*m));
+        ensure(fellows().all(|f| (f.state == State::Master) == master), "the group is divided")?;
+        ensure(
+            fellows().all(|f| (f.state == State::Fault) == (i.state == State::Fault)),
+            "the group is partly in FAULT",
+        )
+    }
+}

@@ -1,0 +1,289 @@
+//! Entering and leaving states: what is sent, set, removed and told, in order.
+//!
+//! Owns the sequence of actions of one instance. Who moves and why is decided
+//! by `fsm`, `node` and `group`.
+
+use crate::action::{Action, Garp, Owner};
+use crate::event::{InstanceEvent, Reason, State, Told};
+use crate::instance::{Again, Env, Instance};
+use core::net::IpAddr;
+use core::time::Duration;
+use model::vrrp::Version;
+use types::{IfIndex, Mono, Priority};
+
+impl Instance {
+    /// Advert first, so that the others know; then addresses, then
+    /// neighbours' tables, then notifications (RFC 9568 section 6.4.2).
+    pub fn enter_master(&mut self, env: &mut Env<'_>, reason: Reason) {
+        self.restore_interval(env);
+        if self.auth.ah_seq == u32::MAX {
+            self.auth.ah_seq = 0;
+        }
+        self.enter(env, State::Master, false, reason);
+        self.wants_master = true;
+        self.master = None;
+        self.preempt_until = None;
+        self.counters.become_master += 1;
+        self.advertise(env, self.advertised());
+        self.timer = Some(env.now + self.config.advert_int);
+        self.set_addresses(env);
+        let garp = self.config.garp.clone();
+        self.garp_all(env, garp.master_repeat);
+        self.schedule_garps(env.now);
+        self.notify(env, Told::Master);
+    }
+
+    /// The second batch, and the refresh that begins after it.
+    pub fn schedule_garps(&mut self, now: Mono) {
+        let garp = &self.config.garp;
+        self.garp_again = again(now, garp.master_delay, garp.master_repeat);
+        self.garp_refresh =
+            (!garp.master_refresh.is_zero()).then(|| now + garp.master_delay + garp.master_refresh);
+    }
+
+    /// Listens, for `wait` at most.
+    pub fn enter_backup(&mut self, env: &mut Env<'_>, reason: Reason, wait: Duration) {
+        let init = self.state == State::Init && reason == Reason::Start && !self.waiting;
+        let was = self.state;
+        self.enter(env, State::Backup, init, reason);
+        self.wants_master = self.starts_master;
+        self.timer = Some(env.now + env.hold + wait);
+        self.stretched = false;
+        self.leave_master(env, was);
+        self.notify(env, Told::Backup);
+    }
+
+    /// Something is missing.
+    pub fn enter_fault(&mut self, env: &mut Env<'_>, reason: Reason, init: bool, told: bool) {
+        let was = self.state;
+        self.enter(env, State::Fault, init, reason);
+        self.wants_master = false;
+        self.timer = None;
+        self.master = None;
+        self.preempt_until = None;
+        self.leave_master(env, was);
+        if told {
+            self.notify(env, Told::Fault);
+        }
+    }
+
+    fn enter(&mut self, env: &mut Env<'_>, state: State, init: bool, reason: Reason) {
+        self.state = state;
+        self.reason = reason.clone();
+        self.since = env.now;
+        self.logged = 0;
+        self.report(env.out, InstanceEvent::Entering { state, init, reason });
+    }
+
+    fn leave_master(&mut self, env: &mut Env<'_>, was: State) {
+        if was != State::Master {
+            return;
+        }
+        self.counters.release_master += 1;
+        self.garp_again = None;
+        self.garp_lower = None;
+        self.garp_refresh = None;
+        self.rogue = None;
+        env.pacer.cancel(self.id);
+        env.out.actions.push(Action::CancelGarps { instance: self.id });
+        self.remove_addresses(env);
+    }
+
+    /// Stops without a word; addresses are removed.
+    pub fn stop(&mut self, env: &mut Env<'_>) {
+        let was = self.state;
+        self.state = State::Init;
+        self.timer = None;
+        self.wants_master = false;
+        self.leave_master(env, was);
+    }
+
+    /// Tells the others that we leave (RFC 9568 section 6.4.3).
+    pub fn send_zero(&mut self, env: &mut Env<'_>) {
+        self.advertise(env, Priority::STOP);
+        self.report(env.out, InstanceEvent::SentPriorityZero);
+    }
+
+    /// Our own interval counts again.
+    pub fn restore_interval(&mut self, env: &mut Env<'_>) {
+        let own = self.config.advert_int;
+        if self.config.version == Version::V3 && self.master_adv != own {
+            let from = self.master_adv;
+            self.report(env.out, InstanceEvent::IntervalRestored { from, to: own });
+        }
+        self.master_adv = own;
+    }
+
+    /// Tells scripts, FIFOs and the rest.
+    pub fn notify(&mut self, env: &mut Env<'_>, told: Told) {
+        self.told = Some(told);
+        let (priority, config) = (self.priority, self.config.clone());
+        self.report(env.out, InstanceEvent::Notify { told, priority, config });
+    }
+
+    fn set_addresses(&mut self, env: &mut Env<'_>) {
+        for excluded in [false, true] {
+            if !self.vips.iter().any(|v| v.excluded == excluded) {
+                continue;
+            }
+            self.report(env.out, InstanceEvent::Addresses { set: true, excluded });
+            for i in 0..self.vips.len() {
+                if self.vips.get(i).is_some_and(|v| v.excluded == excluded) {
+                    self.set_vip(i, env);
+                }
+            }
+        }
+    }
+
+    /// Asks for one virtual address, unless its interface is missing.
+    pub fn set_vip(&mut self, index: usize, env: &mut Env<'_>) {
+        let Some(vip) = self.vips.get(index) else { return };
+        let (addr, excluded) = (vip.addr.clone(), vip.excluded);
+        match self.device(&addr, env.links) {
+            Ok(ifindex) => {
+                if let Some(vip) = self.vips.get_mut(index) {
+                    (vip.on, vip.confirmed) = (Some(ifindex), false);
+                }
+                let owner = Owner::Instance(self.id);
+                env.out.actions.push(Action::AddAddr { owner, ifindex, addr, excluded });
+            }
+            Err(dev) => {
+                let (addr, ifname) = (addr.prefix, dev.into());
+                self.report(env.out, InstanceEvent::DeviceMissing { addr, ifname });
+            }
+        }
+    }
+
+    /// Removes every virtual address that is in place.
+    pub fn remove_addresses(&mut self, env: &mut Env<'_>) {
+        for excluded in [false, true] {
+            if !self.vips.iter().any(|v| v.excluded == excluded && v.on.is_some()) {
+                continue;
+            }
+            self.report(env.out, InstanceEvent::Addresses { set: false, excluded });
+            for i in 0..self.vips.len() {
+                if self.vips.get(i).is_some_and(|v| v.excluded == excluded) {
+                    self.remove_vip(i, env.links, env.out);
+                }
+            }
+        }
+    }
+
+    /// Removes what a previous run has left on the interfaces.
+    pub fn remove_leftovers(&mut self, env: &mut Env<'_>) {
+        let mut found = Vec::new();
+        for vip in &self.vips {
+            if let Ok(index) = self.device(&vip.addr, env.links)
+                && let Some(link) = env.links.get(index)
+                && link.has(vip.addr.prefix)
+            {
+                found.push((index, vip.addr.clone(), vip.excluded));
+            }
+        }
+        for excluded in [false, true] {
+            if found.iter().any(|f| f.2 == excluded) {
+                self.report(env.out, InstanceEvent::Addresses { set: false, excluded });
+            }
+        }
+        for (ifindex, addr, excluded) in found {
+            let owner = Owner::Instance(self.id);
+            env.out.actions.push(Action::DelAddr {
+                owner,
+                ifindex,
+                addr,
+                excluded,
+                best_effort: true,
+            });
+        }
+    }
+
+    /// `count` GARPs for every virtual address in place.
+    pub fn garp_all(&mut self, env: &mut Env<'_>, count: u32) {
+        for vip in &self.vips {
+            if let Some(ifindex) = vip.on {
+                self.garp(env, vip.ip(), ifindex, count);
+            }
+        }
+    }
+
+    /// The batch of a new master for one of its addresses.
+    pub fn garp_vip(&mut self, index: usize, env: &mut Env<'_>) {
+        let count = self.config.garp.master_repeat;
+        if let Some(vip) = self.vips.get(index)
+            && let Some(ifindex) = vip.on
+        {
+            self.garp(env, vip.ip(), ifindex, count);
+        }
+    }
+
+    /// `count` GARPs for one address.
+    pub fn garp(&self, env: &mut Env<'_>, addr: IpAddr, ifindex: IfIndex, count: u32) {
+        let Some(link) = env.links.get(ifindex) else { return };
+        if link.noarp || count == 0 {
+            return;
+        }
+        let garp = Garp {
+            instance: self.id,
+            name: self.name.clone(),
+            addr,
+            ifindex,
+            ifname: link.name.clone(),
+            mac: link.mac,
+            router: link.forwarding,
+            count,
+        };
+        env.pacer.request(env.now, garp, env.out);
+    }
+
+    /// GARPs because a lower master was heard: now, and again later.
+    pub fn garp_lower_priority(&mut self, env: &mut Env<'_>) {
+        let (delay, count) = {
+            let g = &self.config.garp;
+            (g.lower_prio_delay, g.lower_prio_repeat)
+        };
+        self.garp_all(env, count);
+        self.garp_lower = again(env.now, delay, count);
+    }
+
+    /// Sends the GARPs that are due.
+    pub fn garp_tick(&mut self, env: &mut Env<'_>) {
+        if let Some(a) = self.garp_again.take_if(|a| a.at <= env.now) {
+            self.garp_all(env, a.count);
+        }
+        if let Some(a) = self.garp_lower.take_if(|a| a.at <= env.now) {
+            self.garp_all(env, a.count);
+        }
+        if let Some(at) = self.garp_refresh.take_if(|at| *at <= env.now) {
+            let (every, count) =
+                (self.config.garp.master_refresh, self.config.garp.master_refresh_repeat);
+            self.garp_all(env, count);
+            self.garp_refresh = Some(crate::timing::next_deadline(at, every, env.now));
+        }
+    }
+
+    /// A new effective priority; a backup's running timer shifts with it.
+    pub fn set_priority(&mut self, env: &mut Env<'_>, to: Priority) {
+        let from = self.priority;
+        if from == to {
+            return;
+        }
+        let before = self.master_down();
+        self.priority = to;
+        let after = self.master_down();
+        if self.state == State::Backup
+            && let Some(t) = self.timer
+        {
+            self.timer =
+                Some(if after > before { t + (after - before) } else { t - (before - after) });
+        }
+        self.report(env.out, InstanceEvent::Priority { from, to });
+        if self.config.notify_priority_changes {
+            let master = self.state == State::Master;
+            self.report(env.out, InstanceEvent::NotifyPriority { master, priority: to });
+        }
+    }
+}
+
+fn again(now: Mono, delay: Duration, count: u32) -> Option<Again> {
+    (!delay.is_zero() && count > 0).then(|| Again { at: now + delay, count })
+}
