@@ -7,6 +7,7 @@
 //! difference. The shell sends them in order, and after a crash compares
 //! [`Table::wanted`] with what it finds by [`reconcile`].
 
+use crate::action::Action;
 use core::net::IpAddr;
 use model::lvs::{Forwarding, Protocol, Scheduler};
 use std::collections::BTreeMap;
@@ -164,7 +165,7 @@ impl Table {
         service: ServiceKey,
         vs: u32,
         spec: &Arc<ServiceSpec>,
-        out: &mut Vec<IpvsOp>,
+        out: &mut Vec<Action>,
     ) {
         let s = self.services.entry(service).or_default();
         let before = s.users.first().map(|(_, spec)| spec.clone());
@@ -178,20 +179,22 @@ impl Table {
         }
         let Some((_, after)) = s.users.first() else { return };
         match before {
-            None => out.push(IpvsOp::AddService(service, after.clone())),
-            Some(b) if b != *after => out.push(IpvsOp::EditService(service, after.clone())),
+            None => out.push(Action::Ipvs(IpvsOp::AddService(service, after.clone()))),
+            Some(b) if b != *after => {
+                out.push(Action::Ipvs(IpvsOp::EditService(service, after.clone())))
+            }
             Some(_) => {}
         }
     }
 
     /// Virtual server `vs` uses `service` no more; its claims go too.
-    pub fn leave(&mut self, service: ServiceKey, vs: u32, out: &mut Vec<IpvsOp>) {
+    pub fn leave(&mut self, service: ServiceKey, vs: u32, out: &mut Vec<Action>) {
         let Some(s) = self.services.get_mut(&service) else { return };
         let before = s.users.first().map(|(_, spec)| spec.clone());
         s.users.retain(|u| u.0 != vs);
         let Some((_, after)) = s.users.first().cloned() else {
             self.services.remove(&service);
-            out.push(IpvsOp::DelService(service));
+            out.push(Action::Ipvs(IpvsOp::DelService(service)));
             return;
         };
         let mine: Vec<_> =
@@ -200,7 +203,7 @@ impl Table {
             self.release(service, key, by, out);
         }
         if before.is_some_and(|b| b != after) {
-            out.push(IpvsOp::EditService(service, after));
+            out.push(Action::Ipvs(IpvsOp::EditService(service, after)));
         }
     }
 
@@ -211,7 +214,7 @@ impl Table {
         key: DestKey,
         by: Claimant,
         spec: DestSpec,
-        out: &mut Vec<IpvsOp>,
+        out: &mut Vec<Action>,
     ) {
         let Some(s) = self.services.get_mut(&service) else { return };
         let before = s.effective(key);
@@ -232,7 +235,7 @@ impl Table {
         service: ServiceKey,
         key: DestKey,
         by: Claimant,
-        out: &mut Vec<IpvsOp>,
+        out: &mut Vec<Action>,
     ) {
         let Some(s) = self.services.get_mut(&service) else { return };
         let before = s.effective(key);
@@ -248,7 +251,7 @@ impl Table {
         service: ServiceKey,
         vs: u32,
         keep: impl Fn(DestKey, u32) -> bool,
-        out: &mut Vec<IpvsOp>,
+        out: &mut Vec<Action>,
     ) {
         let Some(s) = self.services.get(&service) else { return };
         let gone: Vec<_> = s
@@ -277,6 +280,13 @@ impl Table {
         self.services.is_empty()
     }
 
+    /// What `by` claims a destination to be.
+    pub fn claimed(&self, service: ServiceKey, key: DestKey, by: Claimant) -> Option<DestSpec> {
+        let claims = &self.services.get(&service)?.claims;
+        let at = claims.binary_search_by_key(&(key, by), |c| (c.key, c.by)).ok()?;
+        claims.get(at).map(|c| c.spec)
+    }
+
     /// What holds for a destination.
     pub fn dest(&self, service: ServiceKey, key: DestKey) -> Option<DestSpec> {
         self.services.get(&service)?.effective(key)
@@ -299,13 +309,22 @@ fn differ(
     key: DestKey,
     before: Option<DestSpec>,
     after: Option<DestSpec>,
-    out: &mut Vec<IpvsOp>,
+    out: &mut Vec<Action>,
 ) {
+    out.extend(difference(service, key, before, after).map(Action::Ipvs));
+}
+
+fn difference(
+    service: ServiceKey,
+    key: DestKey,
+    before: Option<DestSpec>,
+    after: Option<DestSpec>,
+) -> Option<IpvsOp> {
     match (before, after) {
-        (None, Some(spec)) => out.push(IpvsOp::AddDest(service, key, spec)),
-        (Some(b), Some(spec)) if b != spec => out.push(IpvsOp::EditDest(service, key, spec)),
-        (Some(_), None) => out.push(IpvsOp::DelDest(service, key)),
-        _ => {}
+        (None, Some(spec)) => Some(IpvsOp::AddDest(service, key, spec)),
+        (Some(b), Some(spec)) if b != spec => Some(IpvsOp::EditDest(service, key, spec)),
+        (Some(_), None) => Some(IpvsOp::DelDest(service, key)),
+        _ => None,
     }
 }
 
@@ -330,7 +349,7 @@ pub fn reconcile(
         let had = have.map_or(&none, |h| &h.dests);
         // Additions first, so that a service is never without a server.
         for (dest, spec) in &want.dests {
-            differ(*key, *dest, had.get(dest).copied(), Some(*spec), &mut out);
+            out.extend(difference(*key, *dest, had.get(dest).copied(), Some(*spec)));
         }
         for dest in had.keys().filter(|d| !want.dests.contains_key(d)) {
             out.push(IpvsOp::DelDest(*key, *dest));

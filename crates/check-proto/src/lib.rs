@@ -5,7 +5,14 @@
 //! operations, notifications and log events. Never opens a socket, reads a
 //! clock, logs or draws a random number from outside.
 
+pub mod action;
+pub mod event;
 pub mod group;
 pub mod health;
 pub mod ipvs;
+pub mod mail;
+pub mod pool;
 pub mod probe;
+#[cfg(test)]
+mod testing;
+pub mod text;

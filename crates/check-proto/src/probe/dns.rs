@@ -3,7 +3,7 @@
 //!
 //! The codec is ours because the check needs a header and a question, no more.
 
-use super::{Action, Attempt, Endpoint, Input, IoKind, Late, Outcome, Pass, Reason};
+use super::{Action, Attempt, Endpoint, Input, Io, IoKind, Late, Outcome, Pass, Reason};
 use core::time::Duration;
 use std::sync::Arc;
 use types::Mono;
@@ -93,7 +93,7 @@ pub struct Dns {
 impl Dns {
     /// Starts with query id `id`.
     pub fn start(plan: &Arc<Plan>, id: u16, now: Mono, out: &mut Vec<Action>) -> Self {
-        out.push(Action::Connect(plan.endpoint.clone()));
+        out.push(Io::Connect(plan.endpoint.clone()).into());
         let attempt = Attempt::start(now, plan.timeout, plan.total);
         Dns { plan: plan.clone(), attempt, id, asked: false }
     }
@@ -116,7 +116,7 @@ impl Dns {
                 if let Some([a, b, ..]) = Arc::get_mut(&mut query) {
                     [*a, *b] = self.id.to_be_bytes();
                 }
-                out.push(Action::Write(query));
+                out.push(Io::Write(query).into());
             }
             Input::ConnectFailed(e) => return self.attempt.connect_failed(now, e, out),
             Input::Bytes(datagram) if self.asked => match read_answer(datagram, self.id) {

@@ -9,7 +9,7 @@
 use super::body::{Found, Search};
 use super::pattern::Pattern;
 use super::{
-    Action, Attempt, Endpoint, HttpTest, Input, IoKind, Late, Note, Outcome, Pass, Reason,
+    Action, Attempt, Endpoint, HttpTest, Input, Io, IoKind, Late, Note, Outcome, Pass, Reason,
 };
 use core::time::Duration;
 use md5::{Digest, Md5};
@@ -137,7 +137,7 @@ impl Http {
         out: &mut Vec<Action>,
     ) -> Option<Self> {
         let page = pages.get(step)?;
-        out.push(Action::Connect(page.endpoint.clone()));
+        out.push(Io::Connect(page.endpoint.clone()).into());
         Some(Http {
             pages: pages.clone(),
             step,
@@ -169,7 +169,7 @@ impl Http {
         }
         match (&self.stage, input) {
             (Stage::Connect, Input::Connected) => {
-                out.push(Action::Write(page.request.clone()));
+                out.push(Io::Write(page.request.clone()).into());
                 self.stage = Stage::Head(Vec::new());
                 self.attempt.stage(now, page.timeout);
             }

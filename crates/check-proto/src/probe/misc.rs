@@ -1,6 +1,6 @@
 //! `MISC_CHECK`: a script that core runs; its exit status is the verdict.
 
-use super::{Action, Attempt, Exit, Input, IoError, IoKind, Outcome, Pass, Reason};
+use super::{Action, Attempt, Exit, Input, Io, IoError, IoKind, Outcome, Pass, Reason};
 use core::time::Duration;
 use types::{Mono, ScriptId};
 
@@ -35,7 +35,7 @@ pub struct Misc {
 impl Misc {
     /// Asks for a run.
     pub fn start(plan: &Plan, now: Mono, out: &mut Vec<Action>) -> Self {
-        out.push(Action::Run { script: plan.script, timeout: plan.timeout });
+        out.push(Io::Run { script: plan.script, timeout: plan.timeout }.into());
         let attempt = Attempt::start(now, plan.timeout.saturating_add(GRACE), None);
         Misc { attempt, dynamic: plan.dynamic }
     }

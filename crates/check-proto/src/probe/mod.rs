@@ -51,9 +51,20 @@ pub enum Input<'a> {
     Tick,
 }
 
-/// What a probe asks for.
+/// What a probe asks for or tells.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Action {
+    /// Something for the shell to do.
+    Io(Io),
+    /// Something worth a line that does not change the outcome.
+    Note(Note),
+    /// The attempt is over.
+    Verdict(Verdict),
+}
+
+/// What a probe wants done.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Io {
     /// Open a socket as described and connect it (with a TLS handshake when
     /// the endpoint says so); answered by `Connected` or `ConnectFailed`.
     Connect(Arc<Endpoint>),
@@ -68,10 +79,12 @@ pub enum Action {
     },
     /// Close the socket, or end the script and forget its result.
     Close,
-    /// Something worth a line that does not change the outcome.
-    Note(Note),
-    /// The attempt is over.
-    Verdict(Verdict),
+}
+
+impl From<Io> for Action {
+    fn from(io: Io) -> Self {
+        Action::Io(io)
+    }
 }
 
 /// What a probe remarks.
@@ -319,7 +332,7 @@ impl Attempt {
 
     /// Ends the attempt and closes its socket.
     pub fn finish(&mut self, now: Mono, outcome: Outcome, out: &mut Vec<Action>) {
-        out.push(Action::Close);
+        out.push(Io::Close.into());
         self.finish_open(now, outcome, out);
     }
 

@@ -4,7 +4,7 @@
 //! The socket of a success stays open for the next attempt, and its sequence
 //! number goes on; a failure closes it.
 
-use super::{Action, Attempt, Endpoint, Input, Late, Outcome, Pass, Reason, udp};
+use super::{Action, Attempt, Endpoint, Input, Io, Late, Outcome, Pass, Reason, udp};
 use core::time::Duration;
 use std::sync::Arc;
 use types::{Family, Mono};
@@ -72,7 +72,7 @@ impl Ping {
         let mut ping = Ping { plan: plan.clone(), attempt, seq, sent: false, link: None };
         match link {
             Some(_) => ping.send(out),
-            None => out.push(Action::Connect(plan.endpoint.clone())),
+            None => out.push(Io::Connect(plan.endpoint.clone()).into()),
         }
         ping
     }
@@ -89,7 +89,8 @@ impl Ping {
 
     fn send(&mut self, out: &mut Vec<Action>) {
         self.sent = true;
-        out.push(Action::Write(request(Family::of(self.plan.endpoint.to.ip()), self.seq).into()));
+        let packet = request(Family::of(self.plan.endpoint.to.ip()), self.seq);
+        out.push(Io::Write(packet.into()).into());
     }
 
     /// Takes a fact.

@@ -4,7 +4,7 @@
 //! A reply is read byte by byte and only its code is kept, so that no reply
 //! takes memory; one of more than [`REPLY_MAX`] bytes is no reply.
 
-use super::{Action, Attempt, Endpoint, Input, Late, Outcome, Pass, Reason};
+use super::{Action, Attempt, Endpoint, Input, Io, Late, Outcome, Pass, Reason};
 use core::time::Duration;
 use std::sync::Arc;
 use types::Mono;
@@ -46,7 +46,7 @@ enum Stage {
 impl Smtp {
     /// Starts connecting.
     pub fn start(plan: &Arc<Plan>, now: Mono, out: &mut Vec<Action>) -> Self {
-        out.push(Action::Connect(plan.endpoint.clone()));
+        out.push(Io::Connect(plan.endpoint.clone()).into());
         Smtp {
             plan: plan.clone(),
             attempt: Attempt::start(now, plan.timeout, plan.total),
@@ -103,11 +103,11 @@ impl Smtp {
     fn answered(&mut self, now: Mono, code: u16, out: &mut Vec<Action>) {
         match (self.stage, code) {
             (Stage::Greeting, 220) => {
-                out.push(Action::Write(self.plan.helo.clone()));
+                out.push(Io::Write(self.plan.helo.clone()).into());
                 self.wait(Stage::Helo, now);
             }
             (Stage::Helo, 250) => {
-                out.push(Action::Write(Arc::from(&b"QUIT\r\n"[..])));
+                out.push(Io::Write(Arc::from(&b"QUIT\r\n"[..])).into());
                 self.wait(Stage::Quit, now);
             }
             // Whatever it says to QUIT: it has answered HELO.

@@ -1,6 +1,6 @@
 //! `TCP_CHECK`: the connection is established, then closed at once.
 
-use super::{Action, Attempt, Endpoint, Input, Late, Reason};
+use super::{Action, Attempt, Endpoint, Input, Io, Late, Reason};
 use core::time::Duration;
 use std::sync::Arc;
 use types::Mono;
@@ -25,7 +25,7 @@ pub struct Tcp {
 impl Tcp {
     /// Starts connecting.
     pub fn start(plan: &Plan, now: Mono, out: &mut Vec<Action>) -> Self {
-        out.push(Action::Connect(plan.endpoint.clone()));
+        out.push(Io::Connect(plan.endpoint.clone()).into());
         Tcp { attempt: Attempt::start(now, plan.timeout, plan.total) }
     }
 

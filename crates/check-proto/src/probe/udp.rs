@@ -1,7 +1,7 @@
 //! `UDP_CHECK`: a datagram goes out; an ICMP error is a failure, and silence
 //! or a matching reply a success, as asked.
 
-use super::{Action, Attempt, Endpoint, Input, Late, Reason};
+use super::{Action, Attempt, Endpoint, Input, Io, Late, Reason};
 use core::time::Duration;
 use std::sync::Arc;
 use types::Mono;
@@ -62,7 +62,7 @@ pub struct Udp {
 impl Udp {
     /// Starts by opening the socket.
     pub fn start(plan: &Arc<Plan>, now: Mono, out: &mut Vec<Action>) -> Self {
-        out.push(Action::Connect(plan.endpoint.clone()));
+        out.push(Io::Connect(plan.endpoint.clone()).into());
         let attempt = Attempt::start(now, plan.timeout, plan.total);
         Udp { plan: plan.clone(), attempt, sent: false }
     }
@@ -81,7 +81,7 @@ impl Udp {
             Input::Connected if !self.sent => {
                 self.sent = true;
                 self.attempt.stage(now, self.plan.timeout);
-                out.push(Action::Write(self.plan.payload.clone()));
+                out.push(Io::Write(self.plan.payload.clone()).into());
             }
             // Any trouble counts here, this host's too.
             Input::ConnectFailed(e) => {
