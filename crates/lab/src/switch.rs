@@ -8,7 +8,8 @@ use crate::{Host, Result};
 
 const BRIDGE: &str = "br0";
 
-/// An Ethernet switch: a bridge in a namespace of its own.
+/// An Ethernet switch: a bridge in a namespace of its own. It lives as long as it or one of its
+/// ports is held; the hosts' interfaces go with it.
 #[derive(Clone, Debug)]
 pub struct Switch {
     host: Host,

@@ -79,6 +79,26 @@ impl Watch {
         Ok(&self.changes)
     }
 
+    /// How many of the addresses the host has.
+    ///
+    /// # Errors
+    /// When the socket fails.
+    pub fn count(&mut self, addrs: &BTreeSet<IpAddr>) -> Result<usize> {
+        while self.receive()? {}
+        Ok(self.present.iter().filter(|(_, addr)| addrs.contains(addr)).count())
+    }
+
+    /// Forgets what changed so far.
+    ///
+    /// # Errors
+    /// When the socket fails.
+    pub fn clear(&mut self) -> Result<()> {
+        self.changes()?;
+        self.changes.clear();
+        self.seen = 0;
+        Ok(())
+    }
+
     /// How often the address was removed so far.
     ///
     /// # Errors

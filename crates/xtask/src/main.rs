@@ -3,6 +3,7 @@
 //! Owns what a developer or CI runs around the code: building and testing everything, the
 //! demonstration, the benchmarks, the dependency walls. Never part of what is installed.
 
+mod bench;
 mod build;
 mod ci;
 mod demo;
@@ -21,6 +22,7 @@ Usage: cargo xtask TASK [OPTION...]
             --binary PATH     demonstrate another program with keepalived's command line
   test    run all tests; installs the Debian packages they need (arguments go to the test runner)
   ci      format, lints, documentation, walls, then `test`
+  bench   measure beside Debian's keepalived: failover, parse, steady
   walls   check which crate uses which
 ";
 
@@ -30,6 +32,8 @@ fn main() -> ExitCode {
     let args: Vec<_> = args.collect();
     let outcome = match task.to_str() {
         Some("demo") => demo::main(args),
+        Some("bench") => bench::main(args),
+        Some(bench::CHILD) => bench::child(&args),
         Some("test") => test::main(&args),
         Some("ci") => ci::main(),
         Some("walls") => walls::main(),

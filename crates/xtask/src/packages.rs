@@ -30,6 +30,16 @@ pub const FOR_TESTS: &[Package] = &[
     Package { name: "iproute2", proof: "ip", why: "an independent view of addresses and links" },
 ];
 
+/// What the benchmarks use.
+pub const FOR_BENCHES: &[Package] = &[
+    Package {
+        name: "keepalived",
+        proof: "keepalived",
+        why: "the reference, measured in the same run",
+    },
+    Package { name: "strace", proof: "strace", why: "counting system calls" },
+];
+
 impl Package {
     fn is_installed(&self) -> bool {
         if self.proof.starts_with('/') {
