@@ -73,8 +73,9 @@ pub(crate) fn scan(text: &str) -> Scan {
     s
 }
 
-/// Offsets of the backslashes that [`scan`] found to be removed.
-pub(crate) fn comment_escapes(text: &str) -> Vec<usize> {
+/// Offsets of the bytes that a line loses: the backslashes of `\#` and `\!`,
+/// and blanks before a backslash at the end.
+pub(crate) fn dropped(text: &str) -> Vec<usize> {
     let bytes = text.as_bytes();
     let (mut found, mut quoted, mut i) = (Vec::new(), false, 0);
     while let Some(&b) = bytes.get(i) {
@@ -89,6 +90,10 @@ pub(crate) fn comment_escapes(text: &str) -> Vec<usize> {
             _ => {}
         }
         i += 1;
+    }
+    if let Some(before) = text.strip_suffix('\\') {
+        let end = before.trim_end_matches([' ', '\t']).len();
+        found.extend(end..before.len());
     }
     found
 }
@@ -311,8 +316,9 @@ mod tests {
         assert_eq!(scan("a \"b # c\" ! d").end, 10);
         assert!(scan(r"a\#b").escapes);
         assert_eq!(scan(r"a\#b").end, 4);
-        assert_eq!(comment_escapes(r"a\#b\!\x"), [1, 4]);
+        assert_eq!(dropped(r"a\#b\!\x"), [1, 4]);
         assert!(scan("a \"b").open_quote);
+        assert_eq!(dropped("a  \\"), [1, 2]);
     }
 
     #[test]

@@ -125,7 +125,8 @@ impl Expander<'_> {
         let name = &line.text[1..1 + n];
         let value = value.trim_start_matches([' ', '\t']);
         let at = line.span(0, 1 + n);
-        match continued(value) {
+        let more = self.continues.then_some(value);
+        match more.or_else(|| continued(value)) {
             None => self.defs.set(name, value, at),
             Some(first) => {
                 self.pending = Some(Pending { name: name.into(), lines: vec![first.into()], at });
@@ -140,7 +141,7 @@ impl Expander<'_> {
         if line.text.is_empty() {
             return;
         }
-        let more = continued(line.text);
+        let more = self.continues.then_some(line.text).or_else(|| continued(line.text));
         let text = more.unwrap_or(line.text);
         if !text.is_empty() {
             pending.lines.push(text.into());
@@ -263,7 +264,8 @@ impl Expander<'_> {
         site: Span,
     ) -> Option<Definition> {
         if let Some(def) = self.defs.get(name) {
-            return (def.rest.is_none() || last).then(|| def.clone());
+            let fits = used.params.is_empty() && (def.rest.is_none() || last);
+            return fits.then(|| def.clone());
         }
         let bounds = match name {
             "_RANDOM" => (0, 2),

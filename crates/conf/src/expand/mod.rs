@@ -66,6 +66,9 @@ pub(crate) struct Expander<'h> {
     pub generated_lines: usize,
     pub generated_bytes: usize,
     pub nesting: usize,
+    /// The comment of the line at hand ends in a backslash, which continues a
+    /// definition.
+    pub continues: bool,
     /// A limit was hit: nothing more is read.
     pub stopped: bool,
 }
@@ -87,6 +90,7 @@ impl<'h> Expander<'h> {
             generated_lines: 0,
             generated_bytes: 0,
             nesting: 0,
+            continues: false,
             stopped: false,
         }
     }
@@ -112,8 +116,10 @@ impl<'h> Expander<'h> {
         let blank = |c| c == ' ' || c == '\t';
         let start = raw.len() - raw.trim_start_matches(blank).len();
         let text = raw[start..].trim_end_matches(blank);
-        if text.is_empty() {
+        if raw.is_empty() {
             self.end_definition();
+        }
+        if text.is_empty() {
             return;
         }
         let scan = lex::scan(text);
@@ -128,16 +134,18 @@ impl<'h> Expander<'h> {
             self.cx.error(Code::UnmatchedQuote, whole(), text);
         }
         let line = Line::direct(kept, file, number, start);
-        if scan.escapes && self.pending.is_none() {
-            self.unescaped(line);
+        self.continues = scan.end < text.len() && text.ends_with('\\');
+        let blank_before = kept.strip_suffix('\\').is_some_and(|t| t.ends_with(blank));
+        if (scan.escapes || blank_before) && self.pending.is_none() {
+            self.without(line, lex::dropped(kept));
         } else {
             self.stripped(line);
         }
+        self.continues = false;
     }
 
-    /// A line whose `\#` and `\!` lose their backslash.
-    fn unescaped(&mut self, line: Line<'_>) {
-        let drop = lex::comment_escapes(line.text);
+    /// A line without some of its bytes.
+    fn without(&mut self, line: Line<'_>, drop: Vec<usize>) {
         let mut text = String::with_capacity(line.text.len());
         let mut origins: Vec<Origin> = Vec::with_capacity(line.text.len());
         let mut from = 0;

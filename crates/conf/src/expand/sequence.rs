@@ -1,7 +1,7 @@
 //! Generators: `~SEQ`, `~SEQx` and `~LST`.
 
 use super::Expander;
-use crate::diag::Code;
+use crate::diag::{Code, Diag, Level};
 use crate::source::{Line, Span};
 use crate::value::{self, IntStyle};
 
@@ -65,10 +65,18 @@ impl Expander<'_> {
         self.nesting -= 1;
     }
 
+    /// Reports a generator; `what` is wrong with it.
     fn bad(&mut self, line: &Line<'_>, what: &str, list: bool) {
         let name = if list { "~LST" } else { "~SEQ" };
-        let text = format!("Invalid {name} {what} '{}'", line.text);
-        self.cx.error(Code::Sequence, line.whole(), text);
+        let cause = match what {
+            "" => None,
+            "too many values" => Some(format!("{name} specification has {what} '{}'", line.text)),
+            what => Some(format!("Invalid {name} {what} '{}'", line.text)),
+        };
+        let text = format!("Invalid {name} specification '{}'", line.text);
+        let mut diag = Diag::new(Level::General, Code::Sequence, line.whole(), text);
+        diag.cause = cause;
+        self.cx.report(diag);
     }
 
     fn sequence(&mut self, line: &Line<'_>, inner: &str, rest: Line<'_>, hex: bool) {
@@ -79,12 +87,11 @@ impl Expander<'_> {
         }
         let bounds: Option<Vec<i64>> = parts.map(|p| self.bound(p)).collect();
         let Some(bounds) = bounds.filter(|b| (1..=3).contains(&b.len())) else {
-            return self.bad(line, "specification", false);
+            return self.bad(line, "definition", false);
         };
         let well = |s: &Sequence| !hex || (s.first >= 0 && s.last >= 0);
         let Some(sequence) = Sequence::new(&bounds).filter(well) else {
-            self.bad(line, "values", false);
-            return self.bad(line, "specification", false);
+            return self.bad(line, "values", false);
         };
         let at = line.whole();
         for value in sequence.values() {
@@ -122,13 +129,15 @@ impl Expander<'_> {
         let Some(sets) = value_sets(inner).filter(|_| !rest.text.is_empty()) else {
             return self.bad(line, "definition", true);
         };
-        let Some((names, values)) = sets.split_first() else { return };
+        let Some((names, values)) = sets.split_first().filter(|(_, values)| !values.is_empty())
+        else {
+            return self.bad(line, "", true);
+        };
         if names.iter().any(|n| n.is_empty() || name_length(n) != n.len()) {
             return self.bad(line, "definition", true);
         }
         if values.iter().any(|set| set.len() > names.len()) {
-            let text = "~LST specification has too many values";
-            return self.cx.error(Code::Sequence, line.whole(), text);
+            return self.bad(line, "too many values", true);
         }
         let at = line.whole();
         for set in values {
