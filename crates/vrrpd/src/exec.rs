@@ -18,7 +18,7 @@ use std::collections::{HashMap, VecDeque};
 use std::io;
 use std::sync::Arc;
 use types::{IfIndex, InstanceId};
-use vrrp_proto::{Garp, Owner};
+use vrrp_proto::{Event, Garp, Owner};
 
 /// Time that one slice of address changes may take; below the shortest
 /// advert interval by a factor of ten.
@@ -45,6 +45,22 @@ struct Queued {
     epoch: u32,
 }
 
+/// News that is told once the address changes before it are done.
+#[derive(Debug)]
+struct Deferred {
+    event: Event,
+    after: Seq,
+}
+
+/// What a slice brought.
+#[derive(Debug, Default)]
+pub struct Results {
+    /// Changes that the kernel refused.
+    pub failed: Vec<Failed>,
+    /// News whose time has come.
+    pub news: Vec<Event>,
+}
+
 /// A change that the kernel refused.
 #[derive(Debug)]
 pub struct Failed {
@@ -68,6 +84,7 @@ pub struct Exec {
     pending: VecDeque<Pending>,
     first: VecDeque<Queued>,
     repeats: VecDeque<Queued>,
+    deferred: VecDeque<Deferred>,
     epochs: HashMap<InstanceId, u32>,
     sender: GarpSender,
 }
@@ -86,6 +103,7 @@ impl Exec {
             pending: VecDeque::new(),
             first: VecDeque::new(),
             repeats: VecDeque::new(),
+            deferred: VecDeque::new(),
             epochs: HashMap::new(),
             sender: GarpSender::open()?,
         })
@@ -116,10 +134,17 @@ impl Exec {
         *self.epochs.entry(instance).or_insert(0) += 1;
     }
 
+    /// Has `event` told once the address changes queued so far are done: a
+    /// script that is run for it finds the addresses in place.
+    pub fn tell_after(&mut self, event: Event) {
+        self.deferred.push_back(Deferred { event, after: self.last });
+    }
+
     /// Whether anything is queued.
     pub fn has_work(&self) -> bool {
         self.batch.unsent() > 0
             || !self.batch.is_idle()
+            || !self.deferred.is_empty()
             || !self.first.is_empty()
             || !self.repeats.is_empty()
     }
@@ -129,19 +154,22 @@ impl Exec {
         self.batch.unsent() == 0
     }
 
-    /// Works for about a millisecond. Refused changes go to `failed`, sent
-    /// gratuitous ARPs to `sent`.
+    /// Works for about a millisecond. Each gratuitous ARP that was sent goes
+    /// to `sent`.
     ///
     /// # Errors
     /// Those of the netlink socket.
-    pub fn slice(&mut self, failed: &mut Vec<Failed>, sent: impl FnMut(&Garp)) -> io::Result<()> {
+    pub fn slice(&mut self, results: &mut Results, sent: impl FnMut(&Garp)) -> io::Result<()> {
         if self.batch.unsent() > 0 {
             let before = rt::clock::now();
             let count = self.batch.flush_some(self.pace.count())?;
             self.pace.learn(count, rt::clock::now().saturating_since(before));
             self.flushed = Seq(self.flushed.0 + count as u64);
         }
-        self.collect(failed)?;
+        self.collect(&mut results.failed)?;
+        while self.deferred.front().is_some_and(|d| d.after <= self.flushed) {
+            results.news.extend(self.deferred.pop_front().map(|d| d.event));
+        }
         self.announce(sent);
         Ok(())
     }

@@ -6,7 +6,7 @@
 
 use crate::addrs;
 use crate::dump;
-use crate::exec::{Exec, Failed};
+use crate::exec::{Exec, Results};
 use crate::facts;
 use crate::promote::Promote;
 use crate::report::{self, Report, ToCore};
@@ -26,7 +26,7 @@ use rt::{Interest, Token, clock};
 use std::io;
 use std::os::fd::AsFd;
 use types::Mono;
-use vrrp_proto::{Action, Input, Node, Out, Owner, Setup, TrackValue};
+use vrrp_proto::{Action, Detail, Input, Node, Out, Owner, Setup, TrackValue};
 
 /// Longest message from core: a configuration.
 const MESSAGE_MAX: u32 = 256 * 1024 * 1024;
@@ -143,7 +143,7 @@ struct VrrpRole {
     prepared: Option<Box<VrrpSetup>>,
     running: Option<Running>,
     out: Out,
-    failed: Vec<Failed>,
+    results: Results,
     report: Report,
     promote: Promote,
     /// While the actions of a reload are queued.
@@ -185,7 +185,7 @@ impl VrrpRole {
             prepared: None,
             running: None,
             out: Out::default(),
-            failed: Vec::new(),
+            results: Results::default(),
             report: Report::default(),
             promote: Promote::default(),
             reloading: false,
@@ -292,7 +292,10 @@ impl VrrpRole {
             }
             Action::Garp(garp) => self.exec.garp(garp),
             Action::CancelGarps { instance } => self.exec.cancel_garps(instance),
-            Action::Report(event) => self.report.event(&event, &mut self.core),
+            Action::Report(event) if event.detail() == Detail::Silent => {
+                self.exec.tell_after(event);
+            }
+            Action::Report(event) => report::log_event(&event),
         }
     }
 
@@ -307,13 +310,16 @@ impl VrrpRole {
             return Ok(());
         }
         self.exec
-            .slice(&mut self.failed, report::log_garp)
+            .slice(&mut self.results, report::log_garp)
             .map_err(fatal("cannot talk to the kernel"))?;
         if self.promote.is_held() && self.exec.changes_done() {
             self.promote.release();
         }
+        for event in self.results.news.drain(..) {
+            self.report.event(&event, &mut self.core);
+        }
         let now = clock::now();
-        for f in self.failed.drain(..) {
+        for f in self.results.failed.drain(..) {
             match (f.owner, &mut self.node) {
                 (Owner::Instance(instance), Some(node)) => {
                     let (addr, adding, errno) = (&f.addr, f.adding, f.errno);
@@ -324,7 +330,7 @@ impl VrrpRole {
                     );
                 }
                 _ => log::warn!(
-                    "static address {}: {}",
+                    "address {}: {}",
                     f.addr.prefix,
                     io::Error::from_raw_os_error(f.errno)
                 ),

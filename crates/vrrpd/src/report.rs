@@ -19,9 +19,8 @@ pub struct Report {
 }
 
 impl Report {
-    /// Logs `event` and tells core of it when it is a notification.
+    /// Tells core of a notification.
     pub fn event(&mut self, event: &Event, core: &mut ToCore) {
-        log_event(event);
         if let Some(message) = notification(event) {
             self.send(message, core);
         }
@@ -70,7 +69,8 @@ impl Report {
     }
 }
 
-fn log_event(event: &Event) {
+/// The log line of `event`, if it has one at this level of detail.
+pub fn log_event(event: &Event) {
     match event.detail() {
         Detail::Normal => log::info!("{event}"),
         Detail::Detail => log::debug!("{event}"),

@@ -10,20 +10,37 @@ pub fn text(node: &Node) -> String {
     let mut text = String::from("------< VRRP Topology >------\n");
     for status in node.instances() {
         // Writing to a string cannot fail.
-        let _ = instance(&mut text, &status);
+        let _ = instance(&mut text, status);
     }
     text
 }
 
-fn instance(out: &mut String, s: &Status<'_>) -> core::fmt::Result {
-    let c = s.config;
+fn instance(out: &mut String, s: Status<'_>) -> core::fmt::Result {
+    let c = s.config();
     let dev = c.interface.as_deref().unwrap_or("not configured");
     writeln!(out, " VRRP Instance = {}", c.name)?;
     writeln!(out, "   VRRP Version = {}", if c.version == Version::V2 { 2 } else { 3 })?;
-    writeln!(out, "   State = {}", s.state)?;
-    writeln!(out, "   Wantstate = {}", if c.wants_master { "MASTER" } else { "BACKUP" })?;
+    writeln!(out, "   State = {}", s.state())?;
+    writeln!(out, "   Wantstate = {}", if s.wants_master() { "MASTER" } else { "BACKUP" })?;
+    if s.state() == State::Backup
+        && let Some((addr, priority)) = s.master()
+    {
+        writeln!(out, "   Master router = {addr}")?;
+        writeln!(out, "   Master priority = {priority}")?;
+        if c.version == Version::V3 {
+            let interval = s.master_interval().as_millis();
+            writeln!(out, "   Master advert interval = {interval} milli-sec")?;
+        }
+    }
     writeln!(out, "   Number of config faults = {}", c.config_faults)?;
+    writeln!(out, "   Number of tracker faults = {}", s.causes().len())?;
+    writeln!(out, "   Last transition = {}", super::stamp(s.since().0))?;
+    writeln!(out, "   Master down timer = {} usecs", s.master_down().as_micros())?;
     writeln!(out, "   Interface = {dev}")?;
+    if let Some(src) = s.binding().0 {
+        let from = if c.source.is_some() { " (from configuration)" } else { "" };
+        writeln!(out, "   Using src_ip = {src}{from}")?;
+    }
     if c.unicast.is_none() {
         writeln!(out, "   Multicast address {}", c.mcast_group)?;
     }
@@ -34,7 +51,7 @@ fn instance(out: &mut String, s: &Status<'_>) -> core::fmt::Result {
     writeln!(out, "   Down timer adverts = {}", c.down_timer_adverts)?;
     writeln!(out, "   Virtual Router ID = {}", c.vrid)?;
     writeln!(out, "   Priority = {}", c.priority)?;
-    writeln!(out, "   Effective priority = {}", s.priority)?;
+    writeln!(out, "   Effective priority = {}", s.priority())?;
     match c.version {
         Version::V2 => writeln!(out, "   Advert interval = {} sec", c.advert_int.as_secs())?,
         Version::V3 => {
@@ -46,15 +63,14 @@ fn instance(out: &mut String, s: &Status<'_>) -> core::fmt::Result {
     if !c.preempt_delay.is_zero() {
         writeln!(out, "   Preempt delay = {} secs", c.preempt_delay.as_secs_f64())?;
     }
-    let set = s.state == State::Master;
     writeln!(out, "   Virtual IP ({}):", c.vips.len())?;
-    for vip in &c.vips {
-        writeln!(out, "     {}", line::address(vip, dev, set))?;
+    for (vip, _, on) in s.addresses().filter(|(_, excluded, _)| !excluded) {
+        writeln!(out, "     {}", line::address(vip, dev, on.is_some()))?;
     }
     if !c.evips.is_empty() {
         writeln!(out, "   Virtual IP Excluded :")?;
-        for vip in &c.evips {
-            writeln!(out, "     {}", line::address(vip, dev, set))?;
+        for (vip, _, on) in s.addresses().filter(|(_, excluded, _)| *excluded) {
+            writeln!(out, "     {}", line::address(vip, dev, on.is_some()))?;
         }
     }
     if let Some(unicast) = &c.unicast {

@@ -11,7 +11,7 @@ use vrrp_proto::{Node, State, Status};
 
 /// The file: one line.
 pub fn text(node: &Node, global: &Global) -> String {
-    let entries: Vec<Entry<'_>> = node.instances().map(|s| Entry::of(&s)).collect();
+    let entries: Vec<Entry<'_>> = node.instances().map(Entry::of).collect();
     let mut bytes = Vec::new();
     let mut out = Serializer::with_formatter(&mut bytes, AsReference);
     let written = match global.dumps.json_version {
@@ -126,12 +126,15 @@ const fn number(state: State) -> u8 {
 }
 
 impl<'a> Entry<'a> {
-    fn of(s: &Status<'a>) -> Self {
-        let (c, n) = (s.config, s.counters);
-        let set = s.state == State::Master;
+    fn of(s: Status<'a>) -> Self {
+        let (c, n) = (s.config(), s.counters());
+        let set = s.state() == State::Master;
         let dev = c.interface.as_deref().unwrap_or_default();
-        let lines = |list: &[model::net::Address]| {
-            list.iter().map(|a| line::address(a, dev, set)).collect()
+        let lines = |excluded: bool| {
+            s.addresses()
+                .filter(|(_, e, _)| *e == excluded)
+                .map(|(a, _, on)| line::address(a, dev, on.is_some()))
+                .collect()
         };
         let data = Data {
             iname: &c.name,
@@ -140,8 +143,8 @@ impl<'a> Entry<'a> {
             strict_mode: c.strict.into(),
             vmac_ifname: "",
             ifp_ifname: c.interface.as_deref(),
-            master_priority: s.master_priority.0,
-            last_transition: Seconds(super::wall_of(s.last_transition)),
+            master_priority: s.master().filter(|_| !set).map_or(0, |(_, priority)| priority.0),
+            last_transition: Seconds(super::wall_of(s.since().0)),
             garp_delay: c.garp.master_delay.as_secs_f64(),
             garp_refresh: c.garp.master_refresh.as_secs(),
             garp_rep: c.garp.master_repeat,
@@ -152,21 +155,21 @@ impl<'a> Entry<'a> {
             higher_prio_send_advert: c.higher_prio_send_advert.into(),
             vrid: c.vrid.get(),
             base_priority: c.priority.0,
-            effective_priority: s.priority.0,
+            effective_priority: s.priority().0,
             vipset: set && !c.vips.is_empty(),
             promote_secondaries: c.promote_secondaries,
             adver_int: c.advert_int.as_secs_f64(),
-            master_adver_int: s.master_adver_int.as_secs_f64(),
+            master_adver_int: s.master_interval().as_secs_f64(),
             accept: c.accept.into(),
             nopreempt: c.nopreempt,
             preempt_delay: c.preempt_delay.as_secs(),
-            state: number(s.state),
-            wantstate: if c.wants_master { 2 } else { 1 },
+            state: number(s.state()),
+            wantstate: if s.wants_master() { 2 } else { 1 },
             version: if c.version == Version::V2 { 2 } else { 3 },
             smtp_alert: c.smtp_alert,
             notify_deleted: c.notify.report_deleted,
-            vips: lines(&c.vips),
-            evips: lines(&c.evips),
+            vips: lines(false),
+            evips: lines(true),
             track_ifp: c.track_interfaces.iter().map(|t| t.interface.as_str()).collect(),
             auth_type: match c.auth {
                 None => 0,

@@ -29,3 +29,9 @@ pub fn text(kind: Dump, node: &mut Node, global: &Global) -> String {
 fn wall_of(at: Mono) -> Duration {
     rt::clock::wall().saturating_sub(rt::clock::now().saturating_since(at))
 }
+
+/// When `at` was, as `SECONDS.MICROSECONDS`.
+fn stamp(at: Mono) -> String {
+    let wall = wall_of(at);
+    format!("{}.{:06}", wall.as_secs(), wall.subsec_micros())
+}

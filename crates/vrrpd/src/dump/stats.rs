@@ -6,8 +6,8 @@ use vrrp_proto::{Counters, Node};
 pub fn text(node: &Node) -> String {
     let mut text = String::new();
     for i in node.instances() {
-        text.push_str(&format!("VRRP Instance: {}\n", i.config.name));
-        text.push_str(&counters(i.counters));
+        text.push_str(&format!("VRRP Instance: {}\n", i.config().name));
+        text.push_str(&counters(i.counters()));
     }
     text
 }
