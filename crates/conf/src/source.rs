@@ -20,6 +20,12 @@ pub struct Span {
     pub(crate) via: Via,
 }
 
+impl Default for Span {
+    fn default() -> Self {
+        Span::NONE
+    }
+}
+
 impl Span {
     /// No place in particular: the configuration as a whole.
     pub const NONE: Span = Span { file: u32::MAX, line: 0, col: 0, len: 0, via: Via::DIRECT };
@@ -53,8 +59,8 @@ impl Via {
 pub struct Source {
     /// Path as messages show it.
     pub name: String,
-    /// Its text.
-    pub text: Arc<str>,
+    /// Its text; empty while it is being read.
+    pub text: String,
     /// The include line that named it; `None` for a main file.
     pub included: Option<Span>,
 }
@@ -85,6 +91,13 @@ impl Sources {
     pub(crate) fn add(&mut self, source: Source) -> FileId {
         self.files.push(source);
         FileId(u32::try_from(self.files.len() - 1).unwrap_or(u32::MAX - 1))
+    }
+
+    /// Keeps the text of a file that has been read to its end.
+    pub(crate) fn keep(&mut self, id: FileId, text: String) {
+        if let Some(file) = self.files.get_mut(id.0 as usize) {
+            file.text = text;
+        }
     }
 
     /// The file of `id`.

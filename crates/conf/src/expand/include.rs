@@ -1,7 +1,5 @@
 //! Files: the main file, includes of every flavour, and what is an error.
 
-use std::sync::Arc;
-
 use super::Expander;
 use crate::diag::{Code, Diag, Level};
 use crate::glob;
@@ -130,7 +128,7 @@ impl Expander<'_> {
     }
 
     /// The text of a file that may be part of a configuration.
-    fn open(&mut self, path: &str) -> Result<Arc<str>, String> {
+    fn open(&mut self, path: &str) -> Result<String, String> {
         let reason = |e: FileError| match e {
             FileError::NotFound => format!("Configuration file '{path}' is missing - skipping"),
             FileError::Unreadable(why) => {
@@ -156,13 +154,13 @@ impl Expander<'_> {
             return Err(format!("Configuration is too large at file '{path}' - skipping"));
         }
         Ok(match String::from_utf8(bytes) {
-            Ok(text) => text.into(),
+            Ok(text) => text,
             Err(e) => self.latin1(path, e.as_bytes()),
         })
     }
 
     /// Text that is not UTF-8, its odd bytes read as Latin-1.
-    fn latin1(&mut self, path: &str, bytes: &[u8]) -> Arc<str> {
+    fn latin1(&mut self, path: &str, bytes: &[u8]) -> String {
         let mut text = String::with_capacity(bytes.len() + 16);
         for chunk in bytes.utf8_chunks() {
             text.push_str(chunk.valid());
@@ -170,19 +168,19 @@ impl Expander<'_> {
         }
         let note = format!("'{path}' is not UTF-8; its other bytes are read as Latin-1");
         self.cx.note(Code::NotUtf8, Span::NONE, note);
-        text.into()
+        text
     }
 
     /// Reads one file to its end.
-    fn file(&mut self, path: &str, text: Arc<str>, included: Option<Span>) {
+    fn file(&mut self, path: &str, text: String, included: Option<Span>) {
         let directory = match path.rsplit_once('/') {
             Some(("", _)) | None => "/".to_owned(),
             Some((dir, _)) => dir.to_owned(),
         };
         self.files.push(OpenFile { path: path.to_owned(), directory });
         let include_check = self.cx.language.include_check;
-        let id: FileId =
-            self.cx.sources.add(Source { name: path.to_owned(), text: text.clone(), included });
+        let source = Source { name: path.to_owned(), text: String::new(), included };
+        let id: FileId = self.cx.sources.add(source);
         let mut number = 0;
         for line in text.split('\n') {
             number += 1;
@@ -191,6 +189,7 @@ impl Expander<'_> {
             }
             self.physical(line, id, number);
         }
+        self.cx.sources.keep(id, text);
         self.cx.language.include_check = include_check;
         self.files.pop();
     }
