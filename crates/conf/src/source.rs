@@ -59,7 +59,8 @@ impl Via {
 pub struct Source {
     /// Path as messages show it.
     pub name: String,
-    /// Its text; empty while it is being read.
+    /// Its text; empty while it is being read, and when an earlier reading of
+    /// the same path gave the same. [`Sources::line`] finds it all the same.
     pub text: String,
     /// The include line that named it; `None` for a main file.
     pub included: Option<Span>,
@@ -81,7 +82,9 @@ pub struct Expansion {
 pub struct Sources {
     files: Vec<Source>,
     expansions: Vec<Expansion>,
-    known: HashMap<(Span, Via), Via>,
+    known: HashMap<(Arc<str>, Span, Via), Via>,
+    /// The file that holds the text of a path read more than once.
+    first: HashMap<String, FileId>,
 }
 
 /// Longest chain of definitions that is remembered for diagnostics.
@@ -93,8 +96,14 @@ impl Sources {
         FileId(u32::try_from(self.files.len() - 1).unwrap_or(u32::MAX - 1))
     }
 
-    /// Keeps the text of a file that has been read to its end.
+    /// Keeps the text of a file that has been read to its end; once, however
+    /// often the file is included.
     pub(crate) fn keep(&mut self, id: FileId, text: String) {
+        let Some(name) = self.get(id).map(|f| f.name.clone()) else { return };
+        let first = *self.first.entry(name).or_insert(id);
+        if first != id && self.get(first).is_some_and(|f| f.text == text) {
+            return;
+        }
         if let Some(file) = self.files.get_mut(id.0 as usize) {
             file.text = text;
         }
@@ -113,6 +122,8 @@ impl Sources {
     /// The text of one line without its line end; empty when there is none.
     pub fn line(&self, id: FileId, line: u32) -> &str {
         let Some(file) = self.get(id) else { return "" };
+        let again = self.first.get(&file.name).and_then(|first| self.get(*first));
+        let file = again.filter(|_| file.text.is_empty()).unwrap_or(file);
         let nth = (line as usize).saturating_sub(1);
         file.text.split('\n').nth(nth).unwrap_or("").trim_end_matches('\r')
     }
@@ -123,12 +134,13 @@ impl Sources {
         if self.chain(parent).count() >= CHAIN_LIMIT {
             return parent;
         }
-        if let Some(&via) = self.known.get(&(defined, parent)) {
+        let key = (name.clone(), defined, parent);
+        if let Some(&via) = self.known.get(&key) {
             return via;
         }
         self.expansions.push(Expansion { name: name.clone(), defined, parent });
         let via = Via(u32::try_from(self.expansions.len()).unwrap_or(0));
-        self.known.insert((defined, parent), via);
+        self.known.insert(key, via);
         via
     }
 
