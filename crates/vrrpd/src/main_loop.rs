@@ -14,7 +14,7 @@ use crate::rx::Sockets;
 use core::time::Duration;
 use ipc::Role;
 use ipc::msg::vrrp::{CoreToVrrp, VrrpOptions, VrrpSetup, VrrpToCore};
-use ipc::msg::{Generation, Hello, TrackValue as CoreValue};
+use ipc::msg::{Dump, Generation, Hello, TrackValue as CoreValue};
 use model::Global;
 use netlink::socket::{Event as NlEvent, NlSocket};
 use rt::channel::{Channel, ChannelError};
@@ -162,7 +162,7 @@ struct Running {
 impl VrrpRole {
     fn open(core: ToCore) -> Result<Self, Fatal> {
         let poll = Loop::new().map_err(fatal("cannot open an event loop"))?;
-        let signals = Signals::new(&[signals::TERM, signals::INT, signals::HUP])
+        let signals = Signals::new(&signals::for_role())
             .map_err(fatal("cannot handle signals"))?;
         let monitor =
             NlSocket::monitor(MONITOR_RCVBUF).map_err(fatal("cannot open the netlink monitor"))?;
@@ -195,6 +195,8 @@ impl VrrpRole {
 
     fn run(&mut self) -> Result<(), Fatal> {
         let mut ready = Vec::new();
+        // What came together with the first words is in memory, not in the socket.
+        self.serve_core()?;
         loop {
             if self.leaving && !self.exec.has_work() {
                 return self.leave();
@@ -521,7 +523,14 @@ impl VrrpRole {
                         "only core reads the configuration: send SIGHUP to the parent process"
                     );
                 }
-                _ => self.shutdown(),
+                signals::TERM | signals::INT => self.shutdown(),
+                signals::USR1 => self.command(CoreToVrrp::Dump(Dump::Data)),
+                signals::USR2 => self.command(CoreToVrrp::Dump(Dump::Stats)),
+                n if n == signals::stats_clear() => {
+                    self.command(CoreToVrrp::Dump(Dump::StatsClear));
+                }
+                n if n == signals::json() => self.command(CoreToVrrp::Dump(Dump::Json)),
+                _ => {}
             }
         }
         Ok(())
