@@ -162,8 +162,7 @@ struct Running {
 impl VrrpRole {
     fn open(core: ToCore) -> Result<Self, Fatal> {
         let poll = Loop::new().map_err(fatal("cannot open an event loop"))?;
-        let signals = Signals::new(&signals::for_role())
-            .map_err(fatal("cannot handle signals"))?;
+        let signals = Signals::new(&signals::for_role()).map_err(fatal("cannot handle signals"))?;
         let monitor =
             NlSocket::monitor(MONITOR_RCVBUF).map_err(fatal("cannot open the netlink monitor"))?;
         let exec = Exec::open().map_err(fatal("cannot open netlink and packet sockets"))?;
