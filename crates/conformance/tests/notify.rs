@@ -1,0 +1,88 @@
+//! Scripts and FIFOs that are told of changes.
+
+use std::fs;
+use std::os::unix::fs::PermissionsExt;
+use std::path::PathBuf;
+use std::time::{Duration, Instant};
+
+use conformance::{Lan, on_both};
+use lab::config::Instance;
+use lab::{Context, Daemon, PATIENCE, Result, Subject};
+
+/// A script that appends its arguments to a file, one line a call.
+struct Script {
+    folder: PathBuf,
+}
+
+impl Script {
+    fn new(name: &str) -> Result<Self> {
+        let folder =
+            std::env::temp_dir().join(format!("keepalived-notify-{}-{name}", std::process::id()));
+        fs::create_dir_all(&folder).context(|| "cannot make a folder")?;
+        let script = Self { folder };
+        let text = format!("#!/bin/sh\necho \"$*\" >> {}\n", script.output().display());
+        fs::write(script.path(), text).context(|| "cannot write a script")?;
+        let mode = fs::Permissions::from_mode(0o755);
+        fs::set_permissions(script.path(), mode).context(|| "cannot make a script executable")?;
+        Ok(script)
+    }
+
+    fn path(&self) -> PathBuf {
+        self.folder.join("script")
+    }
+
+    fn output(&self) -> PathBuf {
+        self.folder.join("output")
+    }
+
+    /// Waits until the script was called like this, after the calls that were waited for before.
+    fn await_call(&self, after: &mut usize, arguments: &str) -> Result<()> {
+        let until = Instant::now() + PATIENCE;
+        loop {
+            let text = fs::read_to_string(self.output()).unwrap_or_default();
+            let found = text.lines().skip(*after).position(|line| line == arguments);
+            if let Some(at) = found {
+                *after += at + 1;
+                return Ok(());
+            }
+            if Instant::now() > until {
+                return Err(lab::Error::new(format!("'{arguments}' is missing in:\n{text}")));
+            }
+            std::thread::sleep(Duration::from_millis(5));
+        }
+    }
+}
+
+impl Drop for Script {
+    fn drop(&mut self) {
+        let _ = fs::remove_dir_all(&self.folder);
+    }
+}
+
+fn the_notify_script_is_told_of_every_state(subject: &Subject) -> Result<()> {
+    let lan = Lan::new()?;
+    let script = Script::new(&format!("states-{}", subject.is_reference()))?;
+    let path = script.path();
+    let a = Instance::new(51, 100, &["192.0.2.100/24"])
+        .with(format!("notify \"{} all\"", path.display()))
+        .with(format!("notify_master \"{} master\"", path.display()))
+        .with(format!("notify_fault \"{} fault\"", path.display()))
+        .with(format!("notify_stop \"{} stop\"", path.display()));
+    let config = format!("global_defs {{\n    script_user root\n}}\n{a}");
+    let daemon = Daemon::start(&lan.a, subject, &config)?;
+    let mut seen = 0;
+    script.await_call(&mut seen, "all INSTANCE VI_51 BACKUP 100")?;
+    script.await_call(&mut seen.clone(), "master")?;
+    script.await_call(&mut seen, "all INSTANCE VI_51 MASTER 100")?;
+    lan.cable_a.cut()?;
+    script.await_call(&mut seen.clone(), "fault")?;
+    script.await_call(&mut seen, "all INSTANCE VI_51 FAULT 100")?;
+    lan.cable_a.restore()?;
+    script.await_call(&mut seen, "all INSTANCE VI_51 MASTER 100")?;
+    assert!(daemon.stop()?.success());
+    script.await_call(&mut seen.clone(), "stop")?;
+    script.await_call(&mut seen, "all INSTANCE VI_51 STOP 100")?;
+    Ok(())
+}
+
+on_both!(the_notify_script_is_told_of_every_state);

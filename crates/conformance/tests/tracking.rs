@@ -1,0 +1,188 @@
+//! Tracked files, interfaces and scripts: what they do to priority and state.
+
+use std::fs;
+use std::path::{Path, PathBuf};
+
+use conformance::{Lan, VIP, on_both};
+use lab::config::{self, Instance};
+use lab::{Context, Daemon, PATIENCE, Result, Subject};
+
+/// A folder for the files of a test, removed at its end.
+struct Folder(PathBuf);
+
+impl Folder {
+    fn new(name: &str) -> Result<Self> {
+        let path =
+            std::env::temp_dir().join(format!("keepalived-track-{}-{name}", std::process::id()));
+        fs::create_dir_all(&path).context(|| format!("cannot make {}", path.display()))?;
+        Ok(Self(path))
+    }
+
+    fn write(&self, name: &str, text: &str) -> Result<PathBuf> {
+        let path = self.0.join(name);
+        // Written beside it and moved, so that nobody reads half of it.
+        let new = self.0.join(format!("{name}.new"));
+        fs::write(&new, text).context(|| format!("cannot write {}", new.display()))?;
+        fs::rename(&new, &path).context(|| format!("cannot write {}", path.display()))?;
+        Ok(path)
+    }
+}
+
+impl Drop for Folder {
+    fn drop(&mut self) {
+        let _ = fs::remove_dir_all(&self.0);
+    }
+}
+
+fn instance(priority: u8) -> Instance {
+    Instance::new(51, priority, &["192.0.2.100/24"])
+}
+
+fn with_file(instance: &Instance, file: &Path, weight: i32) -> (String, Instance) {
+    let own =
+        instance.clone().with(format!("track_file {{\n        drain weight {weight}\n    }}"));
+    let block = format!("vrrp_track_file drain {{\n    file {}\n}}\n", file.display());
+    (block + &own.to_string(), own)
+}
+
+fn a_tracked_file_of_weight_0_is_a_fault_while_it_is_not_zero(subject: &Subject) -> Result<()> {
+    let mut lan = Lan::new()?;
+    let folder = Folder::new(&format!("fault-{}", subject.is_reference()))?;
+    let file = folder.write("drain", "0\n")?;
+    let (config, a) = with_file(&instance(150), &file, 0);
+    let b = instance(100);
+    let mut first = Daemon::start(&lan.a, subject, &config)?;
+    first.await_log("Entering MASTER STATE")?;
+    let _second = lan.start_b(subject, std::slice::from_ref(&b))?;
+    lan.await_advert_of(&a)?;
+    folder.write("drain", "1\n")?;
+    first.await_log("Entering FAULT STATE")?;
+    // Whoever leaves for a reason of its own hands over at once.
+    lan.wire.await_advert(PATIENCE, |advert| advert.priority == 0)?;
+    lan.await_advert_of(&b)?;
+    lan.watch_b.await_addr(PATIENCE, VIP, true)?;
+    folder.write("drain", "0\n")?;
+    first.await_log("Entering BACKUP STATE")?;
+    first.await_log("Entering MASTER STATE")?;
+    lan.watch_b.await_addr(PATIENCE, VIP, false)?;
+    Ok(())
+}
+
+fn a_tracked_file_with_a_weight_moves_the_priority(subject: &Subject) -> Result<()> {
+    let mut lan = Lan::new()?;
+    let folder = Folder::new(&format!("weight-{}", subject.is_reference()))?;
+    let file = folder.write("drain", "0\n")?;
+    let (config, a) = with_file(&instance(150), &file, 1);
+    let b = instance(100);
+    let mut first = Daemon::start(&lan.a, subject, &config)?;
+    first.await_log("Entering MASTER STATE")?;
+    let _second = lan.start_b(subject, std::slice::from_ref(&b))?;
+    lan.await_advert_of(&a)?;
+    folder.write("drain", "-100\n")?;
+    first.await_log("Changing effective priority from 150 to 50")?;
+    first.await_log("with higher priority 100, ours 50")?;
+    lan.watch_b.await_addr(PATIENCE, VIP, true)?;
+    folder.write("drain", "0\n")?;
+    first.await_log("Changing effective priority from 50 to 150")?;
+    lan.await_advert_of(&a)?;
+    lan.watch_b.await_addr(PATIENCE, VIP, false)?;
+    Ok(())
+}
+
+fn a_tracked_interface_that_goes_down_is_a_fault(subject: &Subject) -> Result<()> {
+    let mut lan = Lan::new()?;
+    let uplink = lan.switch.attach(&lan.a, "eth1", &["198.51.100.1/24"])?;
+    let a = instance(150).with("track_interface {\n        eth1\n    }");
+    let mut daemon = lan.start_a(subject, std::slice::from_ref(&a))?;
+    daemon.await_log("Entering MASTER STATE")?;
+    uplink.cut()?;
+    daemon.await_log("Entering FAULT STATE")?;
+    lan.watch_a.await_addr(PATIENCE, VIP, false)?;
+    uplink.restore()?;
+    daemon.await_log("Entering MASTER STATE")?;
+    lan.watch_a.await_addr(PATIENCE, VIP, true)?;
+    Ok(())
+}
+
+fn a_tracked_interface_with_a_weight_moves_the_priority(subject: &Subject) -> Result<()> {
+    let mut lan = Lan::new()?;
+    let uplink = lan.switch.attach(&lan.a, "eth1", &["198.51.100.1/24"])?;
+    let a = instance(150).with("track_interface {\n        eth1 weight -30\n    }");
+    let mut daemon = lan.start_a(subject, std::slice::from_ref(&a))?;
+    lan.await_advert_of(&a)?;
+    uplink.cut()?;
+    daemon.await_log("Changing effective priority from 150 to 120")?;
+    lan.await_advert_of(&Instance { priority: 120, ..a.clone() })?;
+    uplink.restore()?;
+    daemon.await_log("Changing effective priority from 120 to 150")?;
+    lan.await_advert_of(&a)?;
+    Ok(())
+}
+
+fn a_failing_script_is_a_fault_until_it_succeeds(subject: &Subject) -> Result<()> {
+    let mut lan = Lan::new()?;
+    let folder = Folder::new(&format!("script-{}", subject.is_reference()))?;
+    let flag = folder.write("healthy", "")?;
+    let a = instance(150).with("track_script {\n        check\n    }");
+    let config = format!(
+        "global_defs {{\n    script_user root\n}}\nvrrp_script check {{\n    \
+         script \"/usr/bin/test -e {}\"\n    interval 1\n}}\n{a}",
+        flag.display()
+    );
+    let mut daemon = Daemon::start(&lan.a, subject, &config)?;
+    daemon.await_log("VRRP_Script(check) succeeded")?;
+    daemon.await_log("Entering MASTER STATE")?;
+    fs::remove_file(&flag).context(|| "cannot remove the flag")?;
+    daemon.await_log("VRRP_Script(check) failed (exited with status 1)")?;
+    daemon.await_log("Entering FAULT STATE")?;
+    lan.watch_a.await_addr(PATIENCE, VIP, false)?;
+    folder.write("healthy", "")?;
+    daemon.await_log("VRRP_Script(check) succeeded")?;
+    daemon.await_log("Entering MASTER STATE")?;
+    lan.watch_a.await_addr(PATIENCE, VIP, true)?;
+    Ok(())
+}
+
+/// Members of a sync group are master together or not at all.
+fn a_sync_group_moves_as_one(subject: &Subject) -> Result<()> {
+    let mut lan = Lan::new()?;
+    let inside = lan.switch.attach(&lan.a, "eth1", &["198.51.100.1/24"])?;
+    lan.switch.attach(&lan.b, "eth1", &["198.51.100.2/24"])?;
+    let members = |priority| {
+        let outer = instance(priority);
+        let inner = Instance {
+            interface: "eth1".into(),
+            ..Instance::new(52, priority, &["198.51.100.100/24"])
+        };
+        [outer, inner]
+    };
+    let config = |priority| {
+        let group = "vrrp_sync_group G {\n    group {\n        VI_51\n        VI_52\n    }\n}\n";
+        group.to_string() + &config::file(&members(priority))
+    };
+    let other = [198, 51, 100, 100];
+    let mut first = Daemon::start(&lan.a, subject, &config(150))?;
+    lan.watch_a.await_addr(PATIENCE, VIP, true)?;
+    lan.watch_a.await_addr(PATIENCE, other, true)?;
+    let _second = Daemon::start(&lan.b, subject, &config(100))?;
+    inside.cut()?;
+    first.await_log("VRRP_Group(G) Syncing instances to FAULT state")?;
+    lan.watch_a.await_addr(PATIENCE, VIP, false)?;
+    lan.watch_b.await_addr(PATIENCE, VIP, true)?;
+    lan.watch_b.await_addr(PATIENCE, other, true)?;
+    inside.restore()?;
+    lan.watch_a.await_addr(PATIENCE, VIP, true)?;
+    lan.watch_a.await_addr(PATIENCE, other, true)?;
+    lan.watch_b.await_addr(PATIENCE, VIP, false)?;
+    lan.watch_b.await_addr(PATIENCE, other, false)?;
+    Ok(())
+}
+
+on_both!(
+    a_tracked_file_of_weight_0_is_a_fault_while_it_is_not_zero,
+    a_tracked_file_with_a_weight_moves_the_priority,
+    a_tracked_interface_that_goes_down_is_a_fault,
+    a_tracked_interface_with_a_weight_moves_the_priority,
+    a_failing_script_is_a_fault_until_it_succeeds,
+    a_sync_group_moves_as_one,
+);
