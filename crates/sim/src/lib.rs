@@ -5,3 +5,5 @@
 //! clock or draws a random number that its seed does not give.
 
 pub mod config;
+pub mod craft;
+pub mod script;

@@ -1,0 +1,427 @@
+//! Scenario scripts: one node, literal times, expected actions.
+//!
+//! Owns the language of `vrrp-proto`'s `tests/scenarios`. One command a line:
+//!
+//! | command | meaning |
+//! |---|---|
+//! | `object KIND NAME`, `instance ...`, `sync-group ...` | configuration, see [`crate::config`] |
+//! | `global KEY VALUE`, `debounce DEV DOWN UP` | settings |
+//! | `link NAME INDEX up\|down [no-multicast] [noarp]` | a fact, before or after `start` |
+//! | `unlink INDEX`, `addr INDEX ADDR`, `unaddr INDEX ADDR` | facts |
+//! | `start`, `shutdown` | |
+//! | `at TIME` | runs the timers up to that time |
+//! | `quiet TIME` | the same; nothing may happen |
+//! | `sleep TIME` | the time passes with no timer served, then one tick |
+//! | `hear SRC prio N ...` | an advert arrives |
+//! | `track NAME good\|bad\|pending\|N` | |
+//! | `reload` | takes the configuration written since `config` |
+//! | `config` | forgets the configuration, to write another |
+//! | `expect TEXT` | a line of now that contains it, after the last one found |
+//! | `refute TEXT` | no line of now contains it |
+//! | `nothing` | nothing was done since the last command |
+//! | `state NAME STATE`, `counter NAME FIELD N` | |
+//!
+//! The kernel obeys: an address that is asked for appears at once.
+
+use crate::config::{self, Error, duration, next};
+use crate::craft::Craft;
+use core::net::IpAddr;
+use core::time::Duration;
+use model::vrrp::Debounce;
+use types::{IfIndex, Mono};
+use vrrp_proto::{
+    Action, AddrFact, Detail, Event, Input, LinkFact, Node, Out, Owner, RxMeta, SendAdvert, Setup,
+    SocketId, SocketKey, TrackValue,
+};
+
+/// Runs a script; the error names line and cause and shows what happened.
+pub fn run(text: &str) -> Result<(), Error> {
+    let mut s = Script::default();
+    for (n, line) in text.lines().enumerate() {
+        let line = line.split('#').next().unwrap_or("").trim();
+        if line.is_empty() {
+            continue;
+        }
+        s.command(line).map_err(|e| format!("line {}: `{line}`: {e}\n{}", n + 1, s.tail()))?;
+    }
+    Ok(())
+}
+
+#[derive(Default)]
+struct Script {
+    now: Mono,
+    setup: Setup,
+    node: Option<Node>,
+    before: Vec<(LinkFact, Vec<AddrFact>)>,
+    sockets: Vec<Option<SocketKey>>,
+    log: Vec<(Mono, String)>,
+    /// Lines before this belong to earlier commands.
+    mark: usize,
+    /// Lines before this were expected already.
+    seen: usize,
+}
+
+impl Script {
+    fn tail(&self) -> String {
+        let from = self.log.len().saturating_sub(40);
+        let lines = self.log.iter().skip(from);
+        lines.map(|(t, l)| format!("  {}  {l}\n", millis(*t))).collect()
+    }
+
+    fn command(&mut self, line: &str) -> Result<(), Error> {
+        let (word, rest) = line.split_once(' ').unwrap_or((line, ""));
+        match word {
+            "expect" => return self.expect(rest),
+            "refute" => return self.refute(rest),
+            "nothing" => return self.nothing(),
+            "state" | "counter" => return self.inspect(word, rest),
+            _ => {}
+        }
+        self.mark = self.log.len();
+        self.seen = self.mark;
+        let mut words = rest.split_whitespace();
+        let words: &mut dyn Iterator<Item = &str> = &mut words;
+        match word {
+            "at" => self.run_to(duration(rest)?, |_| Ok(())),
+            "quiet" => self.run_to(duration(rest)?, |l| Err(format!("happened: {l}"))),
+            "sleep" => {
+                self.now = Mono::ZERO + duration(rest)?;
+                self.handle(Input::Tick)
+            }
+            "start" => self.start(),
+            "shutdown" => self.handle(Input::Shutdown),
+            "reload" => self.handle(Input::Reload(Box::new(self.setup.clone()))),
+            "hear" => self.hear(words),
+            "track" => self.track(words),
+            "link" | "unlink" | "addr" | "unaddr" => self.fact(word, words),
+            _ => self.configure(word, words),
+        }
+    }
+
+    fn configure(
+        &mut self,
+        word: &str,
+        words: &mut dyn Iterator<Item = &str>,
+    ) -> Result<(), Error> {
+        let s = &mut self.setup;
+        match word {
+            "config" => *s = Setup::default(),
+            "object" => s.tracks.push(config::object(words)?),
+            "instance" => s.vrrp.instances.push(config::instance(words, &s.tracks)?),
+            "sync-group" => s.vrrp.sync_groups.push(config::group(words, &s.tracks)?),
+            "debounce" => {
+                let interface = next(words, word)?;
+                let down = duration(&next::<String>(words, word)?)?;
+                let up = duration(&next::<String>(words, word)?)?;
+                s.vrrp.debounce.push(Debounce { interface, down, up });
+            }
+            "global" => {
+                let key: String = next(words, word)?;
+                let value: String = next(words, word)?;
+                match key.as_str() {
+                    "startup-delay" => s.global.startup_delay = duration(&value)?,
+                    "delay-after-boot" => s.global.delay_after_boot = duration(&value)?,
+                    "garp-interval" => s.global.garp_interval = duration(&value)?,
+                    "log-unknown-vrids" => s.global.log_unknown_vrids = value == "on",
+                    _ => return Err(format!("no global is called {key}")),
+                }
+            }
+            _ => return Err("no such command".to_owned()),
+        }
+        Ok(())
+    }
+
+    fn start(&mut self) -> Result<(), Error> {
+        self.node = Some(Node::new(self.setup.clone()));
+        let (links, addrs): (Vec<_>, Vec<_>) =
+            core::mem::take(&mut self.before).into_iter().unzip();
+        let addrs: Vec<AddrFact> = addrs.into_iter().flatten().collect();
+        self.handle(Input::Links(&links))?;
+        self.handle(Input::Addrs(&addrs))?;
+        self.handle(Input::Clock { unix: Duration::from_secs(1_000_000) })?;
+        self.handle(Input::Start { uptime: Duration::from_secs(2) })
+    }
+
+    fn handle(&mut self, input: Input<'_>) -> Result<(), Error> {
+        let node = self.node.as_mut().ok_or("before `start`")?;
+        let mut out = Out::default();
+        node.handle(self.now, input, &mut out);
+        node.check_invariants()?;
+        for advert in &out.adverts {
+            self.log.push((self.now, describe_advert(node, advert, out.packet(advert))));
+        }
+        let mut echoes = Vec::new();
+        for action in &out.actions {
+            self.log.push((self.now, describe(action)));
+            match action {
+                Action::OpenSocket { id, key, .. } => {
+                    if self.sockets.len() <= id.index() {
+                        self.sockets.resize(id.index() + 1, None);
+                    }
+                    self.sockets[id.index()] = Some(*key);
+                }
+                Action::CloseSocket { id } => self.sockets[id.index()] = None,
+                Action::AddAddr { ifindex, addr, .. } => echoes.push((*ifindex, addr.prefix, true)),
+                Action::DelAddr { ifindex, addr, .. } => {
+                    echoes.push((*ifindex, addr.prefix, false));
+                }
+                _ => {}
+            }
+        }
+        for (ifindex, prefix, there) in echoes {
+            let fact = AddrFact { ifindex, prefix, tentative: false };
+            self.handle(if there { Input::AddrAdded(fact) } else { Input::AddrRemoved(fact) })?;
+        }
+        Ok(())
+    }
+
+    fn run_to(
+        &mut self,
+        end: Duration,
+        check: impl Fn(&str) -> Result<(), Error>,
+    ) -> Result<(), Error> {
+        let end = Mono::ZERO + end;
+        if end < self.now {
+            return Err(format!("that is past: it is {}", millis(self.now)));
+        }
+        let mut ticks = 0;
+        while let Some(due) = self.node.as_ref().and_then(Node::deadline).filter(|d| *d <= end) {
+            self.now = self.now.max(due);
+            self.handle(Input::Tick)?;
+            for (_, line) in self.log.iter().skip(self.mark) {
+                check(line)?;
+            }
+            ticks += 1;
+            if ticks > 100_000 {
+                return Err("timers without end".to_owned());
+            }
+        }
+        self.now = end;
+        Ok(())
+    }
+
+    fn hear(&mut self, words: &mut dyn Iterator<Item = &str>) -> Result<(), Error> {
+        let src: IpAddr = next(words, "hear")?;
+        let mut c = Craft::advert(2, 51, 100, src);
+        c.vips = vec![IpAddr::from([10, 0, 0, 100])];
+        let mut chosen = None;
+        while let Some(word) = words.next() {
+            match word {
+                "socket" => chosen = Some(SocketId(next(words, word)?)),
+                "vip" => {
+                    c.vips = next::<String>(words, word)?
+                        .split(',')
+                        .map(|a| a.parse().map_err(|_| format!("`{a}` is no address")))
+                        .collect::<Result<_, _>>()?
+                }
+                _ => craft_word(&mut c, word, words)?,
+            }
+        }
+        let socket = match chosen {
+            Some(s) => s,
+            None => SocketId(self.sockets.iter().position(Option::is_some).unwrap_or(0) as u32),
+        };
+        let meta = RxMeta { src, dst: c.dst, hop_limit: Some(c.ttl), ifindex: IfIndex(2) };
+        self.handle(Input::Packet { socket, meta, bytes: &c.bytes() })
+    }
+
+    fn track(&mut self, words: &mut dyn Iterator<Item = &str>) -> Result<(), Error> {
+        let name: String = next(words, "track")?;
+        let at = self.setup.tracks.iter().position(|t| t.name == name).ok_or("no such object")?;
+        let value = match next::<String>(words, "track")?.as_str() {
+            "good" => TrackValue::Good,
+            "bad" => TrackValue::Bad,
+            "pending" => TrackValue::Pending,
+            n => TrackValue::Number(n.parse().map_err(|_| "no number")?),
+        };
+        self.handle(Input::Track { id: types::TrackId(at as u32), value })
+    }
+
+    fn fact(&mut self, word: &str, words: &mut dyn Iterator<Item = &str>) -> Result<(), Error> {
+        if word == "link" {
+            let fact = link(words)?;
+            if self.node.is_none() {
+                self.before.push((fact, Vec::new()));
+                return Ok(());
+            }
+            return self.handle(Input::Link(fact));
+        }
+        let ifindex = IfIndex(next(words, word)?);
+        if word == "unlink" {
+            return self.handle(Input::LinkGone { index: ifindex });
+        }
+        let prefix = config::prefix(&next::<String>(words, word)?)?;
+        let fact = AddrFact { ifindex, prefix, tentative: false };
+        match (word, &self.node) {
+            ("addr", None) => {
+                let known = self.before.iter_mut().find(|b| b.0.index == ifindex);
+                known.ok_or("no such link")?.1.push(fact);
+                Ok(())
+            }
+            ("addr", Some(_)) => self.handle(Input::AddrAdded(fact)),
+            _ => self.handle(Input::AddrRemoved(fact)),
+        }
+    }
+
+    fn expect(&mut self, text: &str) -> Result<(), Error> {
+        let lines = self.log.iter().enumerate().skip(self.seen);
+        let mut now = lines.filter(|(_, (t, _))| *t == self.now);
+        match now.find(|(_, (_, line))| line.contains(text)) {
+            Some((at, _)) => {
+                self.seen = at + 1;
+                Ok(())
+            }
+            None => Err(format!("not at {}", millis(self.now))),
+        }
+    }
+
+    fn refute(&mut self, text: &str) -> Result<(), Error> {
+        match self.log.iter().skip(self.mark).find(|(_, line)| line.contains(text)) {
+            Some((t, line)) => Err(format!("at {}: {line}", millis(*t))),
+            None => Ok(()),
+        }
+    }
+
+    fn nothing(&mut self) -> Result<(), Error> {
+        match self.log.get(self.mark) {
+            Some((_, line)) => Err(format!("happened: {line}")),
+            None => Ok(()),
+        }
+    }
+
+    fn inspect(&mut self, word: &str, rest: &str) -> Result<(), Error> {
+        let mut words = rest.split_whitespace();
+        let name: String = next(&mut words, word)?;
+        let node = self.node.as_ref().ok_or("before `start`")?;
+        let i = node.instances().find(|i| i.config().name == name).ok_or("no such instance")?;
+        let (is, want) = if word == "state" {
+            (i.state().to_string(), next(&mut words, word)?)
+        } else {
+            let field: String = next(&mut words, word)?;
+            let all = format!("{:?}", i.counters());
+            let value = all.split(&format!(" {field}: ")).nth(1).ok_or("no such counter")?;
+            let digits = value.split(|c: char| !c.is_ascii_digit()).next().unwrap_or("");
+            (digits.to_owned(), next::<String>(&mut words, word)?)
+        };
+        if is == want { Ok(()) } else { Err(format!("it is {is}")) }
+    }
+}
+
+fn craft_word(
+    c: &mut Craft,
+    word: &str,
+    words: &mut dyn Iterator<Item = &str>,
+) -> Result<(), Error> {
+    match word {
+        "prio" => c.priority = next(words, word)?,
+        "vrid" => c.vrid = next(words, word)?,
+        "version" => {
+            c.version = next(words, word)?;
+            c.field = [0, if c.version == 2 { 1 } else { 100 }];
+        }
+        "type" => c.kind = next(words, word)?,
+        "count" => c.count = Some(next(words, word)?),
+        "seconds" => c.field[1] = next(words, word)?,
+        "centiseconds" => c.field = next::<u16>(words, word)?.to_be_bytes(),
+        "auth-type" => c.field[0] = next(words, word)?,
+        "pass" => {
+            let pass: String = next(words, word)?;
+            c.field[0] = 1;
+            for (to, from) in c.auth_data.iter_mut().zip(pass.bytes()) {
+                *to = from;
+            }
+        }
+        "to" => c.dst = next(words, word)?,
+        "ttl" => c.ttl = next(words, word)?,
+        "bad-checksum" => c.checksum_error = 1,
+        "old-checksum" => c.pseudo_dst = Some(IpAddr::from([224, 0, 0, 18])),
+        "total" => c.total = Some(next(words, word)?),
+        "tail" => c.tail = vec![0; next(words, word)?],
+        "ah" => {
+            c.proto = 51;
+            c.field[0] = 2;
+            c.between = config::unhex(&next::<String>(words, word)?);
+        }
+        "no-vips" => c.vips.clear(),
+        _ => return Err(format!("what is `{word}`?")),
+    }
+    Ok(())
+}
+
+/// A link from the words after `link`.
+pub fn link(words: &mut dyn Iterator<Item = &str>) -> Result<LinkFact, Error> {
+    let name = next(words, "link")?;
+    let index: u32 = next(words, "link")?;
+    let mut fact = LinkFact {
+        index: IfIndex(index),
+        name,
+        up: true,
+        multicast: true,
+        noarp: false,
+        ethernet: true,
+        mac: [2, 0, 0, 0, 0, index as u8],
+        mtu: 1500,
+    };
+    for word in words {
+        match word {
+            "up" => fact.up = true,
+            "down" => fact.up = false,
+            "no-multicast" => fact.multicast = false,
+            "noarp" => fact.noarp = true,
+            _ => return Err(format!("what is `{word}`?")),
+        }
+    }
+    Ok(fact)
+}
+
+fn millis(t: Mono) -> String {
+    format!("{:.3}ms", t.as_nanos() as f64 / 1e6)
+}
+
+fn describe_advert(node: &Node, advert: &SendAdvert, packet: &[u8]) -> String {
+    let id = advert.instance;
+    let name = node.instance(id).map_or(id.0.to_string(), |i| i.config().name.clone());
+    let at = match advert.dst {
+        IpAddr::V4(_) => usize::from(packet[0] & 15) * 4 + if packet[9] == 51 { 24 } else { 0 },
+        IpAddr::V6(_) => 0,
+    };
+    format!("advert {name} prio {} from {} to {}", packet[at + 2], advert.src, advert.dst)
+}
+
+fn describe(action: &Action) -> String {
+    let excluded = |e: &bool| if *e { " excluded" } else { "" };
+    let who = |o: &Owner| match o {
+        Owner::Instance(id) => format!("{}", id.0),
+        Owner::Static => "static".to_owned(),
+    };
+    match action {
+        Action::OpenSocket { id, key, .. } => {
+            let cast = if key.multicast { "multicast" } else { "unicast" };
+            format!("open {} proto {} {cast} {}", id.0, key.proto, key.addr)
+        }
+        Action::CloseSocket { id } => format!("close {}", id.0),
+        Action::AddAddr { owner, ifindex, addr, excluded: e } => {
+            format!("add {} on {} for {}{}", addr.prefix, ifindex.0, who(owner), excluded(e))
+        }
+        Action::DelAddr { owner, ifindex, addr, excluded: e, best_effort } => format!(
+            "del {} on {} for {}{}{}",
+            addr.prefix,
+            ifindex.0,
+            who(owner),
+            excluded(e),
+            if *best_effort { " best effort" } else { "" }
+        ),
+        Action::Garp(g) => format!("garp {} on {} x{}", g.addr, g.ifindex.0, g.count),
+        Action::CancelGarps { instance } => format!("cancel garps of {}", instance.0),
+        Action::Report(event) => describe_event(event),
+    }
+}
+
+fn describe_event(event: &Event) -> String {
+    let kind = match event.detail() {
+        Detail::Normal => "log",
+        Detail::Detail => "detail",
+        Detail::Silent => "notify",
+    };
+    format!("{kind} {event}")
+}
