@@ -415,6 +415,8 @@ impl VrrpRole {
     }
 
     fn serve_core(&mut self) -> Result<(), Fatal> {
+        // A failure shows in the next receive.
+        let _ = self.core.flush();
         self.report.retry(&mut self.core);
         loop {
             match self.core.recv() {
