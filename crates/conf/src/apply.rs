@@ -5,7 +5,7 @@
 
 use crate::args::{self, Args, Bad, Value};
 use crate::diag::{Code, Diag, Level};
-use crate::grammar::{Extra, Keyword, Need};
+use crate::grammar::{Arg, Extra, Keyword, Kind, Need, Setter};
 use crate::hint;
 use crate::lex::{self, Word};
 use crate::lower::Cx;
@@ -31,8 +31,21 @@ pub(crate) fn keyword(
         return false;
     }
     a.values = values;
-    (keyword.set)(cx, &a);
+    run(cx, keyword.set, &a);
     true
+}
+
+/// Calls a setter, and says of the words that it finds fault with what is odd
+/// about them.
+pub(crate) fn run(cx: &mut Cx<'_>, set: Setter, a: &Args<'_>) {
+    let mark = cx.sink.mark();
+    set(cx, a);
+    for diag in cx.sink.since(mark) {
+        let words = (0..a.len()).filter(|i| a.span(*i) == diag.span);
+        let odd = words.filter_map(|i| hint::suspicious(a.str(i)));
+        let odd: Vec<String> = odd.filter(|text| !diag.help.contains(text)).collect();
+        diag.help.extend(odd);
+    }
 }
 
 /// Deprecation, and that it is not acted upon yet.
@@ -49,8 +62,16 @@ fn remarks(cx: &mut Cx<'_>, keyword: &'static Keyword, a: &Args<'_>) {
 
 fn script(cx: &mut Cx<'_>, keyword: &'static Keyword, a: Args<'_>) -> bool {
     match lex::script_line(&a.line, a.keyword) {
-        Ok(Some(script)) => {
-            (keyword.set)(cx, &Args { script: Some(&script), ..a });
+        Ok(Some(mut script)) => {
+            let takes_user =
+                matches!(keyword.args.first(), Some(Arg { kind: Kind::Script { user: true }, .. }));
+            if !takes_user && script.user.take().is_some() {
+                script.group = None;
+                let text = format!("{}: what follows the command is ignored", keyword.name);
+                let diag = Diag::new(Level::Note, Code::ExtraWords, a.whole(), text);
+                cx.report(diag.help("quote command and arguments together: \"/path/x a b\""));
+            }
+            run(cx, keyword.set, &Args { script: Some(&script), ..a });
             true
         }
         Ok(None) if keyword.args.first().is_some_and(|arg| arg.need == Need::Optional) => {
@@ -62,7 +83,9 @@ fn script(cx: &mut Cx<'_>, keyword: &'static Keyword, a: Args<'_>) -> bool {
             false
         }
         Err(text) => {
-            cx.error(Code::BadEscape, a.whole(), text);
+            let quote = text.contains("missing terminating");
+            let code = if quote { Code::UnmatchedQuote } else { Code::BadEscape };
+            cx.error(code, a.line.whole(), text);
             false
         }
     }
@@ -93,7 +116,7 @@ fn check_words(
                 Ok(read) => {
                     if let Some(remark) = read.remark {
                         let level = match read.value {
-                            Value::Int(_) => Level::Note,
+                            Value::Int(_) | Value::Addr(_) => Level::Note,
                             _ => Level::InvalidNumber,
                         };
                         cx.report(Diag::new(level, Code::BadNumber, a.span(i), remark));
@@ -145,11 +168,17 @@ fn missing(cx: &mut Cx<'_>, keyword: &'static Keyword, a: &Args<'_>, i: usize) {
         cx.report(diag.help(syntax));
         return;
     }
-    let first = a.line.text.split([' ', '\t']).next().unwrap_or("");
     let last = match i.checked_sub(1).and_then(|last| a.get(last)) {
         Some(word) => word,
         None => keyword.name,
     };
+    missing_parameter(cx, a, last, i, &syntax);
+}
+
+/// The fatal report that word `i` after the keyword is missing, the one after
+/// `last`.
+pub(crate) fn missing_parameter(cx: &mut Cx<'_>, a: &Args<'_>, last: &str, i: usize, syntax: &str) {
+    let first = a.line.text.split([' ', '\t']).next().unwrap_or("");
     let text = format!(
         "*** Configuration line starting '{first}' is missing a parameter after keyword \
          '{last}' at word position {}",
@@ -185,7 +214,9 @@ pub(crate) fn options(
     let mut i = from;
     while let Some(word) = a.get(i) {
         let Some(option) = table.iter().find(|k| k.name == word) else {
+            let mark = cx.sink.mark();
             let taken = other(cx, &a.skip(i));
+            near_option(cx, mark, word, table);
             if taken == 0 {
                 return false;
             }
@@ -201,9 +232,24 @@ pub(crate) fn options(
     well
 }
 
+/// Names the option that an unknown one is near to.
+fn near_option(cx: &mut Cx<'_>, mark: usize, word: &str, table: &'static [Keyword]) {
+    if !cx.sink.wants_hints() {
+        return;
+    }
+    let unknown = |d: &&mut Diag| d.code == Code::UnknownKeyword && d.help.is_empty();
+    for diag in cx.sink.since(mark).iter_mut().filter(unknown) {
+        let near = hint::nearest(word, table.iter().map(|k| k.name));
+        diag.help.extend(near.map(|near| format!("did you mean `{near}`?")));
+    }
+}
+
 /// How many words after an option are its own: an optional one only if it is
 /// what the option takes.
 fn option_words(option: &Keyword, a: &Args<'_>, from: usize, test: bool) -> usize {
+    if let Some(takes) = option.takes {
+        return takes(&a.skip(from));
+    }
     let mut n = 0;
     for arg in option.args {
         let Some(word) = a.get(from + n) else { break };

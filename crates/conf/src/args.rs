@@ -47,6 +47,11 @@ impl<'t> Args<'t> {
         self.words.is_empty()
     }
 
+    /// The keyword.
+    pub fn name(&self) -> &'t str {
+        self.keyword.text(self.line.text)
+    }
+
     /// Word `i`, if there.
     pub fn get(&self, i: usize) -> Option<&'t str> {
         self.words.get(i).map(|w| w.text(self.line.text))
@@ -179,6 +184,12 @@ impl<'t> Args<'t> {
         self.line.span(self.keyword.start as usize, end as usize)
     }
 
+    /// The text after the keyword, quotes and all.
+    pub(crate) fn rest_of_line(&self) -> &'t str {
+        let from = self.keyword.end as usize + usize::from(self.keyword.quoted);
+        self.line.text.get(from..).unwrap_or("")
+    }
+
     /// The text of the whole line.
     pub fn line_text(&self) -> &'t str {
         self.line.text
@@ -245,6 +256,10 @@ pub(crate) fn check(arg: &Arg, word: &str, fallback: Fallback, test: bool) -> Ch
         Kind::Addr(family) => match value::address(word) {
             Some(a) if family.is_none_or(|f| f == Family::of(a)) => fine(Value::Addr(a)),
             Some(_) => Err(bad(Code::BadFamily)),
+            None => Err(bad(Code::BadAddress)),
+        },
+        Kind::Host => match value::host(word) {
+            Some(read) => Ok(Read { value: Value::Addr(read.value), remark: read.remark }),
             None => Err(bad(Code::BadAddress)),
         },
         Kind::Prefix => match value::prefix(word) {

@@ -1,6 +1,8 @@
 //! What to do about it: near keywords, where a keyword is valid, characters
 //! that look like others, placeholders that were not filled in.
 
+use std::sync::OnceLock;
+
 use crate::diag::{Code, Diag, Level};
 use crate::grammar::{self, Arg, Block, Body, Kind};
 use crate::lower::Cx;
@@ -14,12 +16,12 @@ pub(crate) fn unknown_keyword(word: &str, block: &'static Block) -> Vec<String> 
     }
     let places = valid_in(word);
     if !places.is_empty() {
-        help.push(format!("`{word}` is valid in {}", places.join(", ")));
+        help.push(format!("`{word}` is valid {}", places.join(", ")));
     } else if help.is_empty() {
-        let all = every_block().into_iter().flat_map(|b| b.keywords()).map(|k| k.name);
+        let all = every_block().iter().flat_map(|b| b.keywords()).map(|k| k.name);
         if let Some(near) = nearest(word, all) {
             let places = valid_in(near).join(", ");
-            help.push(format!("did you mean `{near}`? It is valid in {places}"));
+            help.push(format!("did you mean `{near}`? It is valid {places}"));
         }
     }
     help
@@ -37,9 +39,9 @@ pub(crate) fn bad_word(arg: Option<&Arg>, word: &str) -> Vec<String> {
         }
         Some(Kind::Bool) => help.push("use on, true or yes; or off, false or no".into()),
         Some(Kind::IfName) => help.push("an interface name has 1 to 15 bytes".into()),
-        Some(Kind::Int { .. } | Kind::Decimal { .. } | Kind::Addr(_) | Kind::Prefix)
-            if help.is_empty() && is_capitals(word) =>
-        {
+        Some(
+            Kind::Int { .. } | Kind::Decimal { .. } | Kind::Addr(_) | Kind::Host | Kind::Prefix,
+        ) if help.is_empty() && is_capitals(word) => {
             help.push(format!("`{word}` looks like a placeholder that was not filled in"));
         }
         _ => {}
@@ -165,33 +167,39 @@ fn in_ascii_word(text: &str, at: usize, c: char) -> bool {
     before.chain(after).any(|c| c.is_ascii_alphabetic())
 }
 
-/// The blocks in which `word` is a keyword.
-fn valid_in(word: &str) -> Vec<&'static str> {
-    let mut places: Vec<&'static str> = Vec::new();
-    for block in every_block() {
-        let name = if block.name == "root" { "the top level" } else { block.name };
-        if block.find(word).is_some() && !places.contains(&name) {
-            places.push(name);
+/// Where `word` is a keyword: "at the top level", "in global_defs".
+fn valid_in(word: &str) -> Vec<String> {
+    let mut places: Vec<String> = Vec::new();
+    for block in every_block().iter().filter(|b| b.find(word).is_some()) {
+        let place = match block.name {
+            "root" => "at the top level".to_owned(),
+            name => format!("in {name}"),
+        };
+        if !places.contains(&place) {
+            places.push(place);
         }
     }
     places
 }
 
 /// All blocks of keywords, the root first.
-pub(crate) fn every_block() -> Vec<&'static Block> {
-    let mut blocks: Vec<&'static Block> = vec![&grammar::ROOT];
-    let mut i = 0;
-    while let Some(block) = blocks.get(i).copied() {
-        for keyword in block.keywords() {
-            if let Body::Block(inner) = keyword.body
-                && !blocks.iter().any(|b| std::ptr::eq(*b, inner))
-            {
-                blocks.push(inner);
+pub(crate) fn every_block() -> &'static [&'static Block] {
+    static BLOCKS: OnceLock<Vec<&'static Block>> = OnceLock::new();
+    BLOCKS.get_or_init(|| {
+        let mut blocks: Vec<&'static Block> = vec![&grammar::ROOT];
+        let mut i = 0;
+        while let Some(block) = blocks.get(i).copied() {
+            for keyword in block.keywords() {
+                if let Body::Block(inner) = keyword.body
+                    && !blocks.iter().any(|b| std::ptr::eq(*b, inner))
+                {
+                    blocks.push(inner);
+                }
             }
+            i += 1;
         }
-        i += 1;
-    }
-    blocks
+        blocks
+    })
 }
 
 /// The candidate nearest to `word`, if one is near enough to be meant.
@@ -199,33 +207,43 @@ pub(crate) fn nearest<'c>(
     word: &str,
     candidates: impl Iterator<Item = &'c str>,
 ) -> Option<&'c str> {
-    if word.len() > 64 {
+    if word.is_empty() || word.len() > 64 {
         return None;
     }
-    let limit = (word.chars().count() / 3).clamp(1, 4);
-    candidates
-        .filter(|c| c.len().abs_diff(word.len()) <= 8)
-        .map(|c| (distance(&word.to_lowercase(), &c.to_lowercase()), c))
-        .filter(|(d, _)| *d <= limit)
-        .min_by_key(|(d, _)| *d)
-        .map(|(_, c)| c)
+    let word: Vec<char> = word.chars().map(|c| c.to_ascii_lowercase()).collect();
+    let limit = (word.len() / 3).clamp(1, 4);
+    let mut rows = [Vec::new(), Vec::new(), Vec::new()];
+    let mut best: Option<(usize, &str)> = None;
+    for candidate in candidates.filter(|c| c.len().abs_diff(word.len()) <= limit) {
+        let d = distance(&word, candidate, &mut rows);
+        if d <= limit && best.is_none_or(|(least, _)| d < least) {
+            best = Some((d, candidate));
+        }
+    }
+    best.map(|(_, candidate)| candidate)
 }
 
-/// Edit distance with transpositions (optimal string alignment).
-fn distance(a: &str, b: &str) -> usize {
-    let (a, b): (Vec<char>, Vec<char>) = (a.chars().collect(), b.chars().collect());
-    let mut before: Vec<usize> = Vec::new();
-    let mut last: Vec<usize> = (0..=b.len()).collect();
+/// Edit distance with transpositions (optimal string alignment), whatever the
+/// case of ASCII letters. `rows` are its working space.
+fn distance(a: &[char], b: &str, rows: &mut [Vec<usize>; 3]) -> usize {
+    let [before, last, row] = rows;
+    let length = b.chars().count();
+    last.clear();
+    last.extend(0..=length);
     for (i, x) in a.iter().enumerate() {
-        let mut row = vec![i + 1];
-        for (j, y) in b.iter().enumerate() {
-            let mut best = (last[j] + usize::from(x != y)).min(last[j + 1] + 1).min(row[j] + 1);
-            if i > 0 && j > 0 && *x == b[j - 1] && a[i - 1] == *y {
+        row.clear();
+        row.push(i + 1);
+        let mut left = None;
+        for (j, y) in b.chars().map(|c| c.to_ascii_lowercase()).enumerate() {
+            let mut best = (last[j] + usize::from(*x != y)).min(last[j + 1] + 1).min(row[j] + 1);
+            if i > 0 && left == Some(*x) && a[i - 1] == y {
                 best = best.min(before[j - 1] + 1);
             }
             row.push(best);
+            left = Some(y);
         }
-        before = std::mem::replace(&mut last, row);
+        std::mem::swap(before, last);
+        std::mem::swap(last, row);
     }
     last.last().copied().unwrap_or(0)
 }
@@ -236,8 +254,13 @@ mod tests {
 
     #[test]
     fn near_words_are_found_and_far_ones_are_not() {
+        let distance = |a: &str, b| {
+            let a: Vec<char> = a.chars().collect();
+            distance(&a, b, &mut Default::default())
+        };
         assert_eq!(distance("abcd", "abdc"), 1);
         assert_eq!(distance("kitten", "sitting"), 3);
+        assert_eq!(distance("state", "STATE"), 0);
         let words = ["virtual_ipaddress", "virtual_routes", "state"];
         assert_eq!(nearest("virtual_ipadress", words.into_iter()), Some("virtual_ipaddress"));
         assert_eq!(nearest("stat", words.into_iter()), Some("state"));

@@ -117,6 +117,10 @@ pub trait Host {
     fn node_name(&self) -> String;
     /// What is known of an interface.
     fn interface(&self, name: &str) -> Interface;
+    /// The names of all interfaces, to suggest one; the default knows none.
+    fn interface_names(&self) -> Vec<String> {
+        Vec::new()
+    }
     /// A user account by name or number.
     fn user(&self, name: &str) -> Option<User>;
     /// A group id by name or number.

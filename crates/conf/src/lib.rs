@@ -15,6 +15,7 @@
 
 mod apply;
 pub mod args;
+mod conceal;
 pub mod diag;
 pub mod docs;
 mod expand;
@@ -25,6 +26,7 @@ pub mod host;
 pub mod lex;
 pub mod lower;
 mod parse;
+mod print;
 pub mod source;
 pub mod testing;
 pub mod value;
@@ -37,6 +39,7 @@ pub use source::{Sources, Span};
 
 use expand::Expander;
 use lower::Cx;
+use print::Printer;
 
 /// What to load and how.
 #[derive(Debug, Clone)]
@@ -160,6 +163,22 @@ impl Loaded {
 
 /// Reads a configuration.
 pub fn load(host: &dyn Host, options: &LoadOptions) -> Loaded {
+    read(host, options, None).0
+}
+
+/// Reads a configuration and gives it back as one text after expansion:
+/// without includes, definitions, conditions, generators and comments. Reading
+/// that text gives the same model. It holds the secrets of the configuration.
+pub fn load_and_print(host: &dyn Host, options: &LoadOptions) -> (Loaded, String) {
+    let (loaded, printer) = read(host, options, Some(Printer::default()));
+    (loaded, printer.map(Printer::finish).unwrap_or_default())
+}
+
+fn read(
+    host: &dyn Host,
+    options: &LoadOptions,
+    printer: Option<Printer>,
+) -> (Loaded, Option<Printer>) {
     let config_id = options.config_id.clone().unwrap_or_else(|| {
         let node = host.node_name();
         node.split('.').next().unwrap_or("").to_owned()
@@ -169,14 +188,15 @@ pub fn load(host: &dyn Host, options: &LoadOptions) -> Loaded {
         cx.language.include_check = include_bits::ALL;
     }
     let mut expander = Expander::new(cx, config_id, options.limits);
+    expander.printer = printer;
     let main = expander.main(&options.file);
-    let mut cx = expander.finish();
+    let (mut cx, printer) = expander.finish();
     for check in lower::CHECKS {
         check(&mut cx);
     }
     let (include_error, missing_parameter, fatal) =
         (cx.sink.include_error, cx.sink.missing_parameter, cx.sink.fatal);
-    Loaded {
+    let loaded = Loaded {
         model: cx.build.config,
         worst: cx.sink.worst(),
         dropped: cx.sink.dropped,
@@ -186,5 +206,6 @@ pub fn load(host: &dyn Host, options: &LoadOptions) -> Loaded {
         include_error,
         missing_parameter,
         fatal,
-    }
+    };
+    (loaded, printer)
 }

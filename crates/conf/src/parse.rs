@@ -6,6 +6,7 @@
 
 use crate::apply;
 use crate::args::{Args, Value};
+use crate::conceal;
 use crate::diag::{Code, Diag, Level};
 use crate::grammar::{self, Body, Entries, Keyword};
 use crate::hint;
@@ -139,7 +140,7 @@ impl Parser {
             span,
             format!("Unknown keyword '{word}'"),
         );
-        if !cx.sink.is_full() {
+        if cx.sink.wants_hints() {
             diag.help = hint::unknown_keyword(word, block);
         }
         if grammar::ROOT.find(word).is_some()
@@ -158,20 +159,11 @@ impl Parser {
             _ => return,
         };
         let name = frame.keyword.map_or("", |k| k.name);
-        let diag = match frame.scope {
-            Scope::Entries(_) => Diag::new(
-                Level::Note,
-                Code::MissingOpen,
-                line.whole(),
-                format!("'{{' missing from beginning of block {name}"),
-            ),
-            _ => Diag::new(
-                Level::MissingOpen,
-                Code::MissingOpen,
-                line.whole(),
-                "Missing '{' at beginning of configuration block",
-            ),
+        let text = match frame.scope {
+            Scope::Entries(_) => format!("'{{' missing from beginning of block {name}"),
+            _ => "Missing '{' at beginning of configuration block".to_owned(),
         };
+        let diag = Diag::new(Level::MissingOpen, Code::MissingOpen, line.whole(), text);
         cx.report(diag.related(frame.opened, format!("`{name}` opens a block")));
         self.push(cx, frame);
     }
@@ -273,16 +265,16 @@ fn entry(cx: &mut Cx<'_>, entries: &Entries, line: Line<'_>, words: &[Word]) {
     if entries.per_word {
         for i in 0..words.len() {
             let word = words.get(i..=i).unwrap_or(&[]);
-            (entries.entry)(cx, &Args { words: word, ..a });
+            apply::run(cx, entries.entry, &Args { words: word, ..a });
         }
     } else if !words.is_empty() {
-        (entries.entry)(cx, &a);
+        apply::run(cx, entries.entry, &a);
     }
 }
 
 fn unmatched(cx: &mut Cx<'_>, line: &Line<'_>, closed: bool, script: bool) {
     if !closed && !script {
-        let text = format!("Unmatched quote: '{}'", line.text);
+        let text = format!("Unmatched quote: '{}'", conceal::secrets(line.text));
         let quote = line.text.rfind('"').unwrap_or(0);
         let span = line.span(quote, line.text.len());
         cx.report(Diag::new(Level::UnmatchedQuote, Code::UnmatchedQuote, span, text));

@@ -128,6 +128,14 @@ impl Sources {
         file.text.split('\n').nth(nth).unwrap_or("").trim_end_matches('\r')
     }
 
+    /// The text that a span covers, as it stands in the file; empty when there
+    /// is none or it was expanded from something else.
+    pub fn text(&self, span: Span) -> &str {
+        let Some(id) = span.file().filter(|_| span.via == Via::DIRECT) else { return "" };
+        let from = usize::from(span.col);
+        self.line(id, span.line).get(from..from + usize::from(span.len)).unwrap_or("")
+    }
+
     /// Remembers that text was expanded from `name`, defined at `defined`,
     /// within text that came by `parent`.
     pub(crate) fn via(&mut self, name: &Arc<str>, defined: Span, parent: Via) -> Via {

@@ -195,6 +195,10 @@ impl Host for MapHost {
         }
     }
 
+    fn interface_names(&self) -> Vec<String> {
+        self.interfaces.keys().cloned().collect()
+    }
+
     fn user(&self, name: &str) -> Option<User> {
         self.users.get(name).cloned()
     }

@@ -133,6 +133,38 @@ pub fn address(word: &str) -> Option<IpAddr> {
     word.parse().ok()
 }
 
+/// Reads an address and says so when it cuts a prefix length or the end of a
+/// range off.
+pub fn host(word: &str) -> Option<Read<IpAddr>> {
+    let end = word.find(['-', '/']).unwrap_or(word.len());
+    let (addr, cut) = word.split_at(end);
+    let remark = (!cut.is_empty()).then(|| format!("'{cut}' of '{word}' has no meaning here"));
+    Some(Read { value: address(addr)?, remark })
+}
+
+/// Reads hexadecimal digits, two of them or one between blanks an octet, as
+/// (value, mask) pairs. With `wild`, `x` stands for any digit.
+pub fn hex<'w>(words: impl Iterator<Item = &'w str>, wild: bool) -> Option<Vec<(u8, u8)>> {
+    let digit = |b: &u8| match b {
+        b'x' | b'X' if wild => Some((0, 0)),
+        _ => char::from(*b).to_digit(16).map(|d| (d as u8, 0xf)),
+    };
+    let mut out = Vec::new();
+    for word in words.flat_map(str::split_ascii_whitespace) {
+        for pair in word.as_bytes().chunks(2) {
+            let (value, mask) = digit(pair.first()?)?;
+            out.push(match pair.get(1) {
+                Some(second) => {
+                    let (low, low_mask) = digit(second)?;
+                    (value << 4 | low, mask << 4 | low_mask)
+                }
+                None => (value, mask | 0xf0),
+            });
+        }
+    }
+    Some(out)
+}
+
 /// Reads `ADDR` or `ADDR/LEN`; without a length it is a host.
 ///
 /// # Errors
@@ -196,6 +228,16 @@ mod tests {
         assert_eq!(read("-1"), Err("negative number '-1'".into()));
         assert_eq!(read("5s"), Err("invalid number '5s'".into()));
         assert_eq!(read("."), Err("invalid number '.'".into()));
+    }
+
+    #[test]
+    fn hex_strings_may_have_blanks_and_wildcards() {
+        let hex = |text: &str, wild| hex(text.split(' '), wild);
+        assert_eq!(hex("0a0B c", false), Some(vec![(0x0a, 0xff), (0x0b, 0xff), (0x0c, 0xff)]));
+        assert_eq!(hex("4x X1 x", true), Some(vec![(0x40, 0xf0), (0x01, 0x0f), (0, 0xf0)]));
+        assert_eq!(hex("4x", false), None);
+        assert_eq!(hex("é", true), None);
+        assert_eq!(hex("", true), Some(vec![]));
     }
 
     #[test]

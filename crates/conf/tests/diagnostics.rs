@@ -59,6 +59,14 @@ fn includes_and_definitions_are_followed() {
 }
 
 #[test]
+fn every_reading_of_a_file_can_be_drawn() {
+    let host = host().file("inc.conf", "$X=1\nbogus $_PWD ${_ENV HOME}\n");
+    let loaded = test_on(host, "include inc.conf\ninclude inc.conf\n");
+    assert_eq!(drawn(&loaded).matches("2 | bogus $_PWD").count(), 2);
+    assert_eq!(loaded.sources.files().iter().filter(|f| !f.text.is_empty()).count(), 2);
+}
+
+#[test]
 fn a_missing_brace_is_drawn_with_the_block() {
     let loaded = test_of("global_defs {\n router_id x\n");
     assert_eq!(
@@ -96,8 +104,48 @@ fn keywords_of_other_blocks_are_named() {
     assert!(help("router_id x\n").contains(&"`router_id` is valid in global_defs".into()));
     let inside = test_of("global_defs {\n router_id x\nglobal_defs {\n}\n");
     let diag = &inside.diags[0];
-    assert!(diag.help.contains(&"`global_defs` is valid in the top level".into()));
+    assert!(diag.help.contains(&"`global_defs` is valid at the top level".into()));
     assert_eq!(diag.related[0].1, "the block opened here is still open");
+}
+
+#[test]
+fn names_near_an_undefined_one_are_suggested() {
+    let text = "vrrp_track_process web {\n process x\n}\n\
+                vrrp_instance north {\n interface eth0\n virtual_router_id 1\n \
+                virtual_ipaddress {\n 10.0.0.1\n }\n track_process {\n wbe\n }\n}\n\
+                vrrp_sync_group G {\n group {\n noth\n }\n}\n";
+    let help = help(text);
+    assert!(help.contains(&"did you mean `web`?".into()), "{help:?}");
+    assert!(help.contains(&"did you mean `north`?".into()), "{help:?}");
+    let group = "virtual_server_group front {\n 10.0.0.1 80\n}\n\
+                 virtual_server group fornt {\n lvs_sched rr\n lvs_method NAT\n protocol TCP\n \
+                 real_server 10.0.0.2 80 {\n }\n}\n";
+    assert!(self::help(group).contains(&"did you mean `front`?".into()));
+}
+
+#[test]
+fn words_near_an_unknown_one_are_suggested_in_entries_too() {
+    let text = "vrrp_instance A {\n state MASTR\n interface ethO\n virtual_router_id 1\n \
+                virtual_ipaddress {\n 10.0.0.1 lable x\n 10.0.0.${N}\n }\n \
+                unicast_peer {\n 10.0.0.2 mn_ttl 1\n }\n}\n";
+    let help = help(text).join("\n");
+    for word in ["MASTER", "eth0", "label", "min_ttl"] {
+        assert!(help.contains(&format!("did you mean `{word}`?")), "{word}: {help}");
+    }
+    assert!(help.contains("`$N` is not defined"), "{help}");
+}
+
+#[test]
+fn an_open_quote_is_one_diagnostic_with_every_line_of_the_reference() {
+    let loaded = test_of("vrrp_script a {\n script \"/bin/x\n}\n");
+    assert_eq!(
+        render::lines(&loaded.diags[0], &loaded.sources),
+        [
+            "(Line 2) Unterminated quote 'script \"/bin/x'",
+            "(Line 2) Unmatched quote: 'script \"/bin/x'",
+            "(Line 2) String '\"/bin/x': missing terminating \"",
+        ]
+    );
 }
 
 #[test]

@@ -225,10 +225,14 @@ fn bad_generators_are_reported_and_ignored() {
 
 #[test]
 fn generators_are_bounded() {
-    let loaded = test_of("~SEQ(A,100000) ~SEQ(B,100000) \n");
+    let text = "~SEQ(A,100000) ~SEQ(B,100000) $C=1\nglobal_defs {\nrouter_id x\n}\n";
+    let host = host().file("f.conf", text);
+    let mut options = LoadOptions::new("f.conf").test();
+    assert_eq!(options.limits.generated_lines, 1_000_000);
+    options.limits.generated_lines = 10_000;
+    let loaded = load(&host, &options);
+    assert_eq!(said(&loaded), ["(Line 1) more than 10000 lines generated - ignoring the rest"]);
     assert_eq!(loaded.exit_status_for_test(), 5);
-    let loaded = test_of("~SEQ(A,100000) ~SEQ(B,100000) $C=1\nglobal_defs {\nrouter_id x\n}\n");
-    assert_eq!(said(&loaded), ["(Line 1) more than 1000000 lines generated - ignoring the rest"]);
     assert!(loaded.refusal().is_some());
 }
 

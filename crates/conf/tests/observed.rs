@@ -74,6 +74,12 @@ fn braces_that_do_not_match() {
         &["(Line 2) Missing '{' at beginning of configuration block"],
     );
     observed(
+        16,
+        "global_defs { ⏎  notification_email ⏎   a@x ⏎  } ⏎ }",
+        5,
+        &["(Line 3) '{' missing from beginning of block notification_email"],
+    );
+    observed(
         17,
         "global_defs { ⏎  { ⏎  router_id x ⏎ }",
         5,

@@ -81,7 +81,7 @@ fn ends_well(main: &[u8], other: &[u8]) {
 }
 
 proptest! {
-    #![proptest_config(ProptestConfig { cases: 400, ..ProptestConfig::default() })]
+    #![proptest_config(ProptestConfig { cases: 200, ..ProptestConfig::default() })]
 
     #[test]
     fn any_bytes_end_well(main in prop::collection::vec(any::<u8>(), 0..2000)) {

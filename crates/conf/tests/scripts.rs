@@ -33,6 +33,18 @@ fn scripts_without_security_are_a_security_error() {
 }
 
 #[test]
+fn readers_of_fifos_count_with_the_role_that_writes_them() {
+    for keyword in ["notify_fifo_script", "vrrp_notify_fifo_script", "lvs_notify_fifo_script"] {
+        let text = format!("global_defs {{\n{keyword} /opt/x\n}}\n");
+        assert_eq!(test_on(scripts(), &text).exit_status_for_test(), 0, "{keyword}");
+        let server = "virtual_server 10.0.0.1 80 {\nlvs_sched rr\nlvs_method NAT\nprotocol TCP\n\
+                      real_server 10.0.0.2 80 {\n}\n}\n";
+        let exit = test_on(scripts(), &format!("{text}{server}")).exit_status_for_test();
+        assert_eq!(exit, if keyword.starts_with("vrrp") { 0 } else { 6 }, "{keyword}");
+    }
+}
+
+#[test]
 fn the_order_of_security_settings_does_not_matter() {
     let before = run(scripts(), &format!("{SECURE}startup_script /opt/loose"));
     let after = run(scripts(), &format!("startup_script /opt/loose\n{SECURE}"));

@@ -310,7 +310,7 @@ pub struct Checker {
 }
 
 /// Connection options of a checker. Boxed inside its kind where rarely set.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Eq, Default, Serialize, Deserialize)]
 pub struct Connect {
     /// Address to check; `None` is the real server's.
     pub ip: Option<IpAddr>,
@@ -368,8 +368,34 @@ pub enum CheckKind {
     },
 }
 
+impl CheckKind {
+    /// How it connects, if it does.
+    pub fn connect(&self) -> Option<&Connect> {
+        match self {
+            CheckKind::Tcp(connect) | CheckKind::Ping(connect) => Some(connect),
+            CheckKind::Http(check) => Some(&check.connect),
+            CheckKind::Smtp(check) => Some(&check.connect),
+            CheckKind::Dns(check) => Some(&check.connect),
+            CheckKind::Udp(check) => Some(&check.connect),
+            CheckKind::Misc(_) | CheckKind::File { .. } | CheckKind::Bfd { .. } => None,
+        }
+    }
+
+    /// The same, to be changed.
+    pub fn connect_mut(&mut self) -> Option<&mut Connect> {
+        match self {
+            CheckKind::Tcp(connect) | CheckKind::Ping(connect) => Some(connect),
+            CheckKind::Http(check) => Some(&mut check.connect),
+            CheckKind::Smtp(check) => Some(&mut check.connect),
+            CheckKind::Dns(check) => Some(&mut check.connect),
+            CheckKind::Udp(check) => Some(&mut check.connect),
+            CheckKind::Misc(_) | CheckKind::File { .. } | CheckKind::Bfd { .. } => None,
+        }
+    }
+}
+
 /// `HTTP_GET` or `SSL_GET`.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Eq, Default, Serialize, Deserialize)]
 pub struct HttpCheck {
     /// Connection.
     pub connect: Connect,
@@ -470,9 +496,22 @@ pub struct UdpCheck {
     pub reply: Vec<(u8, u8)>,
     /// Least length of a reply.
     pub min_reply: u16,
-    /// Largest length of a reply, when given; else 255 where a pattern is
-    /// given and any length where none is.
-    pub max_reply: Option<u16>,
+    /// Largest length of a reply; the default of 255 binds only where a
+    /// pattern is given.
+    pub max_reply: u16,
+}
+
+impl Default for UdpCheck {
+    fn default() -> Self {
+        UdpCheck {
+            connect: Connect::default(),
+            payload: None,
+            require_reply: false,
+            reply: Vec::new(),
+            min_reply: 0,
+            max_reply: 255,
+        }
+    }
 }
 
 /// `MISC_CHECK`.

@@ -9,6 +9,7 @@ pub mod render;
 
 pub use code::Code;
 
+use crate::hint;
 use crate::source::Span;
 
 /// How a diagnostic counts. The numbers are the reference's ranks: the highest
@@ -128,12 +129,27 @@ impl Diag {
         self
     }
 
+    /// Says what is odd about `word` and which of the names it is near to.
+    pub fn did_you_mean<'c>(mut self, word: &str, names: impl Iterator<Item = &'c str>) -> Self {
+        self.help.extend(hint::suspicious(word));
+        if let Some(near) = hint::nearest(word, names.take(NAMES)) {
+            self.help.push(format!("did you mean `{near}`?"));
+        }
+        self
+    }
+
     /// Adds another place with what it has to do with it.
     pub fn related(mut self, span: Span, text: impl Into<String>) -> Self {
         self.related.push((span, text.into()));
         self
     }
 }
+
+/// Most names that a word is compared with.
+const NAMES: usize = 500;
+
+/// How many diagnostics are searched for near words.
+const HINTED: usize = 100;
 
 /// How many diagnostics are kept; the rest are counted.
 const KEPT: usize = 1000;
@@ -154,9 +170,18 @@ pub struct Sink {
 }
 
 impl Sink {
-    /// Takes a diagnostic.
-    pub fn push(&mut self, diag: Diag) {
+    /// Takes a diagnostic. What two scans say of the same open quote becomes
+    /// one.
+    pub fn push(&mut self, mut diag: Diag) {
         self.worst = self.worst.max(Some(diag.level));
+        let quote = |d: &Diag| d.code == Code::UnmatchedQuote;
+        let same = |d: &Diag| (d.span.file(), d.span.line) == (diag.span.file(), diag.span.line);
+        if quote(&diag) && self.kept.last().is_some_and(|last| quote(last) && same(last)) {
+            let before = self.kept.pop();
+            let said = before.into_iter().flat_map(|d| d.cause.into_iter().chain([d.text]));
+            let said: Vec<String> = said.chain(diag.cause.take()).collect();
+            diag.cause = Some(said.join("\n"));
+        }
         if self.kept.len() < KEPT {
             self.kept.push(diag);
         } else {
@@ -164,9 +189,20 @@ impl Sink {
         }
     }
 
-    /// Whether further diagnostics are only counted.
-    pub(crate) fn is_full(&self) -> bool {
-        self.kept.len() >= KEPT
+    /// Whether a further diagnostic deserves a search for near words: nobody
+    /// reads the hundredth.
+    pub(crate) fn wants_hints(&self) -> bool {
+        self.kept.len() < HINTED
+    }
+
+    /// How many are kept: a mark for [`Sink::since`].
+    pub(crate) fn mark(&self) -> usize {
+        self.kept.len()
+    }
+
+    /// What was reported since a mark.
+    pub(crate) fn since(&mut self, mark: usize) -> &mut [Diag] {
+        self.kept.get_mut(mark..).unwrap_or_default()
     }
 
     /// The highest level seen.

@@ -6,6 +6,7 @@
 use std::fmt::Write as _;
 
 use super::{Diag, Severity};
+use crate::conceal;
 use crate::source::{Sources, Span};
 
 /// The lines of a diagnostic as the reference logs them: `(Line N) text`, with
@@ -81,7 +82,7 @@ fn snippet(
     let marks = mark.to_string().repeat(len.max(1));
     let marks = paint.with(tint, format!("{marks} {label}").trim_end());
     let _ = writeln!(out, "{:width$} {bar}", "");
-    let _ = writeln!(out, "{number} {bar} {}", visible(line));
+    let _ = writeln!(out, "{number} {bar} {}", visible(&conceal::secrets(line)));
     let _ = writeln!(out, "{:width$} {bar} {:col$}{marks}", "", "");
 }
 

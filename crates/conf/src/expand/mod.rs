@@ -10,11 +10,13 @@ pub(crate) mod define;
 pub(crate) mod include;
 pub(crate) mod sequence;
 
+use crate::conceal;
 use crate::diag::{Code, Diag, Level};
 use crate::hint;
 use crate::lex;
 use crate::lower::Cx;
 use crate::parse::Parser;
+use crate::print::Printer;
 use crate::source::{FileId, Line, Origin, Span};
 use define::{Definitions, Pending};
 use include::OpenFile;
@@ -71,6 +73,8 @@ pub(crate) struct Expander<'h> {
     pub continues: bool,
     /// A limit was hit: nothing more is read.
     pub stopped: bool,
+    /// Takes what the parser gets, when that is to be printed.
+    pub printer: Option<Printer>,
 }
 
 impl<'h> Expander<'h> {
@@ -92,14 +96,15 @@ impl<'h> Expander<'h> {
             nesting: 0,
             continues: false,
             stopped: false,
+            printer: None,
         }
     }
 
     /// The end of all files: close what is open.
-    pub fn finish(mut self) -> Cx<'h> {
+    pub fn finish(mut self) -> (Cx<'h>, Option<Printer>) {
         self.end_definition();
         self.parser.finish(&mut self.cx);
-        self.cx
+        (self.cx, self.printer)
     }
 
     /// One line as it stands in a file, without its line end.
@@ -130,7 +135,7 @@ impl<'h> Expander<'h> {
         }
         let kept = text[..scan.end].trim_end_matches(blank);
         if scan.open_quote {
-            let text = format!("Unterminated quote '{kept}'");
+            let text = format!("Unterminated quote '{}'", conceal::secrets(kept));
             self.cx.error(Code::UnmatchedQuote, whole(), text);
         }
         let line = Line::direct(kept, file, number, start);
@@ -238,19 +243,33 @@ impl<'h> Expander<'h> {
             let at = match self.brace(&rest) {
                 Some(at) => at,
                 None if rest.text.is_empty() => return,
-                None => return self.parser.text(&mut self.cx, rest),
+                None => return self.text(rest),
             };
             let before = rest.part(0, at).trim();
             if !before.text.is_empty() {
-                self.parser.text(&mut self.cx, before);
+                self.text(before);
             }
             let brace = rest.part(at, at + 1);
             if brace.text == "{" {
                 self.parser.open(&mut self.cx, brace.whole());
+                self.print(Printer::open);
             } else {
                 self.parser.close(&mut self.cx, &brace);
+                self.print(Printer::close);
             }
             rest = rest.part(at + 1, rest.text.len()).trim();
+        }
+    }
+
+    /// A line without braces.
+    fn text(&mut self, line: Line<'_>) {
+        self.print(|p| p.text(line.text));
+        self.parser.text(&mut self.cx, line);
+    }
+
+    fn print(&mut self, what: impl FnOnce(&mut Printer)) {
+        if let Some(printer) = &mut self.printer {
+            what(printer);
         }
     }
 

@@ -24,7 +24,7 @@
 //! - A missing required argument is the fatal `*** Configuration line...`
 //!   (exit 2), unless [`Keyword::missing`] gives a message of its own.
 //! - A keyword without [`Keyword::acted`] logs that it is not acted upon yet.
-//! - Script keywords take [`script`] as their only argument: quoting, user and
+//! - Script keywords take `SCRIPT` as their only argument: quoting, user and
 //!   group are read from the raw line; `a.script()` is the result and
 //!   `cx.add_script` enters it in the model.
 //! - More to say: `cx.error(Code::Conflict, a.whole(), format!(..))`,
@@ -50,18 +50,35 @@
 //! looked up, its arguments are checked and its `set` runs; `other` is called
 //! for a word that is no option and says how many words it took (0: stop).
 //! The result says whether all was well (else drop the entry).
+//! An option with a varying number of words says how many with
+//! [`Keyword::takes`].
 //!
 //! # Checks at the end
 //! Functions `fn(&mut Cx)` listed in [`crate::lower::CHECKS`] run in order
 //! after the last file, with everything read. Keep a [`crate::source::Span`]
 //! with what you build (`a.span(0)`) so that they can point at the line.
 
+pub mod address;
+mod arg;
+pub mod auth;
+pub mod bfd;
+pub mod garp;
 pub mod global;
+pub mod links;
 pub mod lvs;
+pub mod route;
+pub mod rule;
+pub mod sync_group;
+pub mod track;
 pub mod vrrp;
 
 use std::collections::HashMap;
 use std::sync::OnceLock;
+
+pub use arg::{
+    ADDR, ADDR4, ADDR6, Arg, BOOL, COMMAND, HOST, IFNAME, Kind, Need, PREFIX, SCRIPT, choice,
+    choice_any_case, int, secs, thousandths, word,
+};
 
 use crate::args::Args;
 use crate::lower::Cx;
@@ -70,24 +87,36 @@ use crate::lower::Cx;
 pub type Setter = fn(&mut Cx<'_>, &Args<'_>);
 
 /// The keywords at the top level of a configuration.
-pub static ROOT: Block = Block::new("root", global::ROOT).with(vrrp::ROOT).with(lvs::ROOT);
+pub static ROOT: Block = Block::new("root", global::ROOT)
+    .with(links::ROOT)
+    .with(track::ROOT)
+    .with(vrrp::ROOT)
+    .with(sync_group::ROOT)
+    .with(bfd::ROOT)
+    .with(lvs::ROOT);
+
+/// Most tables that make up a block.
+const MOST_TABLES: usize = 16;
 
 /// A block's table of keywords.
 #[derive(Debug)]
 pub struct Block {
     /// Name, as in `docs/compat/keywords.md`.
     pub name: &'static str,
-    tables: [&'static [Keyword]; 4],
+    tables: [&'static [Keyword]; MOST_TABLES],
     index: OnceLock<HashMap<&'static str, &'static Keyword>>,
 }
 
 impl Block {
     /// A block with these keywords.
     pub const fn new(name: &'static str, keywords: &'static [Keyword]) -> Self {
-        Block { name, tables: [keywords, &[], &[], &[]], index: OnceLock::new() }
+        let mut tables: [&[Keyword]; MOST_TABLES] = [&[]; MOST_TABLES];
+        tables[0] = keywords;
+        Block { name, tables, index: OnceLock::new() }
     }
 
-    /// Adds a table of keywords that other blocks have too (three at most).
+    /// Adds a table of keywords, one that other blocks have too or one of a
+    /// subject of its own.
     pub const fn with(mut self, keywords: &'static [Keyword]) -> Self {
         let mut i = 1;
         while !self.tables[i].is_empty() {
@@ -212,6 +241,9 @@ pub struct Keyword {
     pub fallback: Fallback,
     /// Runs when the line is understood.
     pub set: Setter,
+    /// Of an option of an entry: how many of the words after it are its own,
+    /// where its parameters alone do not tell.
+    pub takes: Option<fn(&Args<'_>) -> usize>,
     /// Runs when the block ends.
     pub close: Option<fn(&mut Cx<'_>)>,
 }
@@ -233,8 +265,20 @@ pub const fn kw(name: &'static str, help: &'static str) -> Keyword {
         extra: Extra::Silent,
         fallback: Fallback::Ignore,
         set: |_, _| (),
+        takes: None,
         close: None,
     }
+}
+
+/// A table of options and one more; `M` is `N` + 1.
+const fn and<const N: usize, const M: usize>(common: [Keyword; N], own: Keyword) -> [Keyword; M] {
+    let mut all = [own; M];
+    let mut i = 0;
+    while i < N {
+        all[i] = common[i];
+        i += 1;
+    }
+    all
 }
 
 impl Keyword {
@@ -331,6 +375,13 @@ impl Keyword {
         self
     }
 
+    /// Of an option of an entry: how many of the words after it (argument 0
+    /// being the first) are its own.
+    pub const fn takes(mut self, takes: fn(&Args<'_>) -> usize) -> Self {
+        self.takes = Some(takes);
+        self
+    }
+
     /// What runs when its block ends.
     pub const fn close(mut self, close: fn(&mut Cx<'_>)) -> Self {
         self.close = Some(close);
@@ -340,167 +391,5 @@ impl Keyword {
     /// Whether its line is read with shell-like quoting.
     pub fn is_script(&self) -> bool {
         matches!(self.args.first(), Some(Arg { kind: Kind::Script { .. }, .. }))
-    }
-}
-
-/// One parameter.
-#[derive(Debug, Clone, Copy)]
-pub struct Arg {
-    /// What it may be.
-    pub kind: Kind,
-    /// What the documentation calls it.
-    pub meta: &'static str,
-    /// Whether it must be there.
-    pub need: Need,
-}
-
-/// Whether a parameter must be there.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Need {
-    /// Yes.
-    Required,
-    /// No.
-    Optional,
-    /// It takes all further words, at least this many.
-    Rest(u8),
-}
-
-/// What a parameter may be.
-#[derive(Debug, Clone, Copy)]
-pub enum Kind {
-    /// Any word.
-    Word,
-    /// `true on yes false off no`.
-    Bool,
-    /// An integer.
-    Int {
-        /// Least.
-        min: i64,
-        /// Most.
-        max: i64,
-        /// Trailing garbage is a warning.
-        lenient: bool,
-        /// `0x` and `0` choose the base.
-        any_base: bool,
-    },
-    /// A decimal number of seconds or milliseconds; the value is in units of
-    /// 10^-`places`.
-    Decimal {
-        /// Least, in those units.
-        min: u64,
-        /// Most, in those units.
-        max: u64,
-        /// Decimal places.
-        places: u32,
-    },
-    /// One of these words.
-    Choice(&'static [&'static str]),
-    /// One of these words in any case.
-    ChoiceAnyCase(&'static [&'static str]),
-    /// An address, of one family if one is named.
-    Addr(Option<types::Family>),
-    /// An address with an optional prefix length.
-    Prefix,
-    /// An interface name of at most 15 bytes; existence is not checked.
-    IfName,
-    /// A script with optional user and group, read from the raw line.
-    Script {
-        /// Whether USER and GROUP may follow.
-        user: bool,
-    },
-}
-
-const fn arg(kind: Kind, meta: &'static str) -> Arg {
-    Arg { kind, meta, need: Need::Required }
-}
-
-/// Any word.
-pub const fn word(meta: &'static str) -> Arg {
-    arg(Kind::Word, meta)
-}
-
-/// An integer in `min..=max`, decimal, strict.
-pub const fn int(min: i64, max: i64) -> Arg {
-    arg(Kind::Int { min, max, lenient: false, any_base: false }, "N")
-}
-
-/// A time in seconds with six decimals, in `min..=max` microseconds.
-pub const fn secs(min: u64, max: u64) -> Arg {
-    arg(Kind::Decimal { min, max, places: 6 }, "SECONDS")
-}
-
-/// A time in seconds or milliseconds with three decimals, in `min..=max`
-/// thousandths.
-pub const fn thousandths(min: u64, max: u64) -> Arg {
-    arg(Kind::Decimal { min, max, places: 3 }, "TIME")
-}
-
-/// A boolean that may be left out, meaning on.
-pub const BOOL: Arg = Arg { kind: Kind::Bool, meta: "BOOL", need: Need::Optional };
-
-/// One of a few words.
-pub const fn choice(words: &'static [&'static str]) -> Arg {
-    arg(Kind::Choice(words), "")
-}
-
-/// One of a few words, in any case.
-pub const fn choice_any_case(words: &'static [&'static str]) -> Arg {
-    arg(Kind::ChoiceAnyCase(words), "")
-}
-
-/// An address of either family.
-pub const ADDR: Arg = arg(Kind::Addr(None), "ADDR");
-
-/// An IPv4 address.
-pub const ADDR4: Arg = arg(Kind::Addr(Some(types::Family::V4)), "IPV4");
-
-/// An IPv6 address.
-pub const ADDR6: Arg = arg(Kind::Addr(Some(types::Family::V6)), "IPV6");
-
-/// An address with an optional prefix length.
-pub const PREFIX: Arg = arg(Kind::Prefix, "ADDR[/LEN]");
-
-/// An interface name.
-pub const IFNAME: Arg = arg(Kind::IfName, "IF");
-
-/// A script with optional user and group.
-pub const SCRIPT: Arg = arg(Kind::Script { user: true }, "SCRIPT [USER [GROUP]]");
-
-/// A script alone.
-pub const COMMAND: Arg = arg(Kind::Script { user: false }, "SCRIPT");
-
-impl Arg {
-    /// It may be left out.
-    pub const fn opt(mut self) -> Self {
-        self.need = Need::Optional;
-        self
-    }
-
-    /// It takes all further words, at least `n`.
-    pub const fn rest(mut self, n: u8) -> Self {
-        self.need = Need::Rest(n);
-        self
-    }
-
-    /// What the documentation calls it.
-    pub const fn meta(mut self, meta: &'static str) -> Self {
-        self.meta = meta;
-        self
-    }
-
-    /// Trailing garbage after an integer is a warning (an error under `-t`).
-    pub const fn lenient(mut self) -> Self {
-        if let Kind::Int { min, max, any_base, .. } = self.kind {
-            self.kind = Kind::Int { min, max, lenient: true, any_base };
-        }
-        self
-    }
-
-    /// `0x` and a leading `0` choose the base, as in C.
-    pub const fn any_base(mut self) -> Self {
-        if let Kind::Int { min, max, lenient, .. } = self.kind {
-            self.kind = Kind::Int { min, max, lenient, any_base: true };
-        }
-        self
     }
 }

@@ -92,6 +92,26 @@ impl<'h> Cx<'h> {
         self.report(Diag::new(Level::General, code, span, text));
     }
 
+    /// Reports an error of the general level after its cause.
+    pub fn error_because(
+        &mut self,
+        code: Code,
+        span: Span,
+        cause: impl Into<String>,
+        text: impl Into<String>,
+    ) {
+        self.report(Diag::new(Level::General, code, span, text).because(cause));
+    }
+
+    /// Reports that the word after word `after` is missing, which is fatal;
+    /// `syntax` is the whole form.
+    pub fn missing_parameter(&mut self, a: &Args<'_>, after: usize, syntax: &str) {
+        let syntax = format!("the form is `{syntax}`");
+        // The first word of an entry is a word like the others.
+        let i = after + usize::from(!a.name().is_empty());
+        apply::missing_parameter(self, a, a.str(after), i, &syntax);
+    }
+
     /// Reports something that works, but hardly as meant.
     pub fn warn(&mut self, code: Code, span: Span, text: impl Into<String>) {
         self.report(Diag::new(Level::Warning, code, span, text));

@@ -229,9 +229,22 @@ fn report(
     problem
 }
 
+/// Forgets the readers of FIFOs that no role of this configuration writes.
+fn forget_idle_readers(cx: &mut Cx<'_>) {
+    let config = &cx.build.config;
+    let (vrrp, lvs) = (config.has_vrrp(), config.has_lvs());
+    let fifos = &config.global.fifos;
+    let readers =
+        [(fifos.all_script, vrrp || lvs), (fifos.vrrp_script, vrrp), (fifos.lvs_script, lvs)];
+    for id in readers.into_iter().filter(|(_, written)| !written).filter_map(|(id, _)| id) {
+        cx.forget_script(id);
+    }
+}
+
 /// The verdict over all scripts that something runs, after every area has
 /// forgotten those that nothing does.
 pub fn verdict(cx: &mut Cx<'_>) {
+    forget_idle_readers(cx);
     let scripts = &cx.build.scripts;
     let mut used = scripts
         .entries

@@ -1,0 +1,154 @@
+//! Entries of `virtual_routes` and `static_routes`.
+
+use super::{Entries, Keyword, and, kw, word};
+use crate::lower::vrrp::{hop, route};
+use model::net::RouteInsert;
+
+/// Entries of `virtual_routes`.
+pub static VIRTUAL: Entries =
+    Entries::lines("[TYPE] [to] DEST [OPTION...] [nexthop ...]", route::virtual_route)
+        .options(VIRTUAL_OPTIONS);
+/// Entries of `static_routes`.
+pub static STATIC: Entries =
+    Entries::lines("[TYPE] [to] DEST [OPTION...] [nexthop ...]", route::static_route)
+        .options(STATIC_OPTIONS);
+
+/// Options of virtual routes.
+pub static VIRTUAL_OPTIONS: &[Keyword] = &COMMON;
+
+/// Options of static routes.
+pub static STATIC_OPTIONS: &[Keyword] = &STATIC_TABLE;
+
+const STATIC_TABLE: [Keyword; COMMON.len() + 1] = and(COMMON, TRACK_GROUP);
+
+const TRACK_GROUP: Keyword =
+    kw("track_group", "It is in place while no instance of the group is in FAULT.")
+        .args(&[word("NAME")])
+        .set(route::track_group);
+
+// RTAX_* (linux/rtnetlink.h)
+const MTU: u16 = 2;
+const WINDOW: u16 = 3;
+const RTT: u16 = 4;
+const RTTVAR: u16 = 5;
+const SSTHRESH: u16 = 6;
+const CWND: u16 = 7;
+const ADVMSS: u16 = 8;
+const REORDERING: u16 = 9;
+const HOPLIMIT: u16 = 10;
+const INITCWND: u16 = 11;
+const FEATURES: u16 = 12;
+const RTO_MIN: u16 = 13;
+const INITRWND: u16 = 14;
+const QUICKACK: u16 = 15;
+const FASTOPEN_NO_COOKIE: u16 = 17;
+
+macro_rules! metric {
+    ($name:literal, $help:literal, $kind:expr) => {
+        kw($name, $help)
+            .args(&[word("[lock] N").rest(1)])
+            .takes(route::lockable)
+            .set(|cx, a| route::metric(cx, a, $kind, u32::MAX))
+    };
+    ($name:literal, $help:literal, $kind:expr, most $most:expr) => {
+        kw($name, $help).args(&[word("N")]).set(|cx, a| route::metric(cx, a, $kind, $most))
+    };
+    ($name:literal, $help:literal, $kind:expr, units $units:expr) => {
+        kw($name, $help)
+            .args(&[word("[lock] TIME").rest(1)])
+            .takes(route::lockable)
+            .set(|cx, a| route::time_metric(cx, a, $kind, $units))
+    };
+}
+
+const COMMON: [Keyword; 47] = [
+    kw("inet", "IPv4.").set(route::family_word),
+    kw("inet6", "IPv6.").set(route::family_word),
+    kw("to", "Before the destination; no effect."),
+    kw("src", "Preferred source address.").args(&[word("ADDR")]).set(route::src),
+    kw("via", "Gateway.")
+        .args(&[word("[inet|inet6] ADDR").rest(1)])
+        .takes(via_words)
+        .set(route::via),
+    kw("gw", "Old spelling of via.").args(&[word("ADDR")]).set(route::gateway),
+    kw("from", "Source prefix, IPv6.").args(&[word("ADDR6[/LEN]")]).set(route::from),
+    kw("as", "Not supported.").args(&[word("[to] ADDR").rest(1)]).takes(as_words).set(route::as_to),
+    kw("tos", "DS field.").args(&[word("DSFIELD")]).set(route::named),
+    kw("dsfield", "The same.").args(&[word("DSFIELD")]).set(route::named),
+    kw("table", "Routing table.").args(&[word("TABLE")]).default("main").set(route::named),
+    kw("vrf", "The table of this VRF.").args(&[word("IF")]).set(route::vrf),
+    kw("protocol", "Who put it there; another than keepalived needs no_track.")
+        .args(&[word("PROTOCOL")])
+        .default("keepalived")
+        .set(route::named),
+    kw("scope", "Scope.").args(&[word("SCOPE")]).set(route::named),
+    kw("metric", "Preference among equal routes.").args(&[word("N")]).set(priority),
+    kw("priority", "The same.").args(&[word("N")]).set(priority),
+    kw("preference", "The same.").args(&[word("N")]).set(priority),
+    kw("dev", "Interface.").args(&[word("IF")]).set(route::dev),
+    kw("oif", "The same.").args(&[word("IF")]).set(route::dev),
+    kw("onlink", "The gateway is on the link whatever the routes say.")
+        .set(|cx, _| route::change(cx, |r| r.hop.onlink = true)),
+    kw("encap", "Encapsulation.")
+        .args(&[word("ip|ip6|mpls|ila ...").rest(1)])
+        .takes(hop::encap_words)
+        .set(route::encap),
+    kw("expires", "Lifetime in seconds, IPv6.").args(&[word("SECONDS")]).set(|cx, a| {
+        if let Some(seconds) = route::number(cx, a, u32::MAX) {
+            route::change(cx, |r| r.expires = Some(seconds));
+        }
+    }),
+    metric!("mtu", "MTU.", MTU),
+    metric!("hoplimit", "TTL or hop limit.", HOPLIMIT, most 255),
+    metric!("advmss", "Advertised segment size.", ADVMSS),
+    metric!("rtt", "First round trip time; bare: in 1/8 ms.", RTT, units 8),
+    metric!("rttvar", "Its variance; bare: in 1/4 ms.", RTTVAR, units 4),
+    metric!("rto_min", "Least retransmission timeout; bare: in ms.", RTO_MIN, units 1),
+    metric!("reordering", "Reordering.", REORDERING),
+    metric!("window", "Largest window.", WINDOW, most u32::MAX),
+    metric!("cwnd", "Congestion window.", CWND),
+    metric!("ssthresh", "Slow start threshold.", SSTHRESH),
+    kw("realms", "Realms, IPv4.").args(&[word("[SRC/]DST")]).set(route::realms),
+    metric!("initcwnd", "First congestion window.", INITCWND, most u32::MAX),
+    metric!("initrwnd", "First receive window.", INITRWND, most u32::MAX),
+    kw("features", "ecn.").args(&[word("ecn")]).set(|cx, a| route::features(cx, a, FEATURES)),
+    metric!("quickack", "Acknowledge at once.", QUICKACK, most 1),
+    kw("congctl", "Congestion control.")
+        .args(&[word("[lock] NAME").rest(1)])
+        .takes(route::lockable)
+        .set(route::congctl),
+    kw("pref", "Router preference, IPv6.").args(&[word("low|medium|high|N")]).set(route::pref),
+    kw("ttl-propagate", "Propagate the TTL into MPLS.")
+        .args(&[word("enabled|disabled")])
+        .set(route::ttl_propagate),
+    metric!("fastopen_no_cookie", "TCP Fast Open without a cookie.", FASTOPEN_NO_COOKIE, most 1),
+    kw("add", "Fail when it exists.")
+        .set(|cx, _| route::change(cx, |r| r.insert = RouteInsert::Add)),
+    kw("prepend", "Put it before equal ones; the default.")
+        .set(|cx, _| route::change(cx, |r| r.insert = RouteInsert::Prepend)),
+    kw("append", "Put it after equal ones.")
+        .set(|cx, _| route::change(cx, |r| r.insert = RouteInsert::Append)),
+    kw("or", "Another gateway; use nexthop.").args(&[word("ADDR")]).set(route::or),
+    kw("nexthop", "A next hop; several may follow, at the end.")
+        .args(&[word(
+            "[via [inet|inet6] ADDR] [dev IF] [weight N] [onlink] [encap ...] [realms R]",
+        )
+        .rest(1)])
+        .set(route::nexthops),
+    kw("no_track", "Nothing is done when somebody removes it.")
+        .set(|cx, _| route::change(cx, |r| r.no_track = true)),
+];
+
+fn priority(cx: &mut crate::lower::Cx<'_>, a: &crate::args::Args<'_>) {
+    if let Some(priority) = route::number(cx, a, u32::MAX) {
+        route::change(cx, |r| r.priority = Some(priority));
+    }
+}
+
+fn via_words(a: &crate::args::Args<'_>) -> usize {
+    (1 + usize::from(matches!(a.str(0), "inet" | "inet6"))).min(a.len())
+}
+
+fn as_words(a: &crate::args::Args<'_>) -> usize {
+    (1 + usize::from(a.get(0) == Some("to"))).min(a.len())
+}
