@@ -133,12 +133,12 @@ impl Slot {
         let (ours, theirs) = channel::pair()?;
         let mut link = Link::new(self.role, ours)?;
         let pid = spawn::spawn_role(self.role.word(), theirs)?;
-        info!("Starting {} child process, pid={pid}", title(self.role));
         if let Some(file) = &mut self.pid_file
             && let Err(e) = file.write(pid)
         {
             warn!("Cannot write pid file {}: {e}", file.path().display());
         }
+        info!("Starting {} child process, pid={pid}", title(self.role));
         // A role that is gone already shows when its channel is read.
         let _ = link.hello(log);
         poll.register(&link, self.token(), link.interest())?;
