@@ -46,6 +46,8 @@ fn a_daemon_without_work_is_ready_too() {
     let socket = folder.path("notify");
     let manager = UnixDatagram::bind(&socket).unwrap();
     manager.set_read_timeout(Some(PATIENCE)).unwrap();
-    let _daemon = spawn(&host, &["-n", "-G", "-f", &config], &[("NOTIFY_SOCKET", &socket)]);
+    let mut daemon = spawn(&host, &["-n", "-G", "-f", &config], &[("NOTIFY_SOCKET", &socket)]);
     assert!(next(&manager).contains("STATUS=running; nothing is configured"));
+    procs::signal(daemon.id() as i32, Signal::SIGTERM).unwrap();
+    assert!(daemon.wait().unwrap().success());
 }

@@ -222,7 +222,7 @@ impl Core {
             warn!("Cannot restrict signals: {e}");
         }
         self.reload = None;
-        self.scripts.end(now, STOP_GRACE, |p| matches!(p, Purpose::Track(_) | Purpose::Startup));
+        self.scripts.end(now, STOP_GRACE, |p| matches!(p, Purpose::Track(..) | Purpose::Startup));
         for role in STOP_ORDER {
             for slot in self.slots.iter_mut().filter(|s| s.role == role) {
                 slot.respawn_at = None;

@@ -5,7 +5,7 @@ use crate::host::System;
 use crate::paths::Names;
 use conf::diag::render;
 use conf::{Level, LoadOptions, Loaded};
-use log::{error, info, warn};
+use log::{debug, error, info, warn};
 use model::Global;
 use std::fs::OpenOptions;
 use std::io::{self, Write};
@@ -33,7 +33,20 @@ pub fn absolute(file: &str) -> String {
 
 /// Reads the configuration that the command line names.
 pub fn load(options: &Options) -> Loaded {
-    conf::load(&System::new(), &load_options(options))
+    let mut loaded = conf::load(&System::new(), &load_options(options));
+    override_by(options, &mut loaded.model.global);
+    loaded
+}
+
+/// What the command line says goes over what the file says.
+fn override_by(options: &Options, global: &mut Global) {
+    if options.snmp {
+        let s = &mut global.snmp;
+        (s.vrrp, s.rfcv2, s.rfcv3, s.checker) = (true, true, true, true);
+    }
+    if options.snmp_socket.is_some() {
+        global.snmp.socket.clone_from(&options.snmp_socket);
+    }
 }
 
 /// How `options` ask for the configuration to be read.
@@ -47,6 +60,9 @@ pub fn load_options(options: &Options) -> LoadOptions {
 
 /// Logs every diagnostic in the one-line form.
 pub fn log_diagnostics(loaded: &Loaded) {
+    for file in loaded.sources.files() {
+        debug!("Opening file '{}'.", file.name);
+    }
     for diag in &loaded.diags {
         for line in render::lines(diag, &loaded.sources) {
             info!("{line}");

@@ -44,8 +44,8 @@ pub enum Purpose {
     Notify,
     /// Reader of a notify FIFO, by its word in log lines.
     FifoReader(&'static str),
-    /// A tracked script.
-    Track(TrackId),
+    /// A tracked script of that configuration.
+    Track(Generation, TrackId),
 }
 
 /// The daemon.
@@ -59,6 +59,8 @@ pub struct Core {
     /// still have news to tell.
     pub(crate) previous: Option<Config>,
     pub(crate) generation: Generation,
+    /// How many configurations have been handed to roles, refused ones too.
+    pub(crate) loads: u64,
     pub(crate) poll: Loop,
     pub(crate) signals: Signals,
     pub(crate) slots: [Slot; 3],
@@ -195,6 +197,7 @@ impl Core {
             }
             Report::Running(g) => {
                 child.running = Some(g);
+                child.answer_by = None;
                 self.check_complete();
             }
             Report::Dump(kind, text) => {
@@ -244,7 +247,9 @@ impl Core {
             Purpose::Shutdown => self.shutdown_script_ended(outcome),
             Purpose::Notify => {}
             Purpose::FifoReader(word) => info!("{word} notify fifo script terminated"),
-            Purpose::Track(id) => {
+            // An id of an earlier configuration means nothing in this one.
+            Purpose::Track(generation, _) if *generation != self.generation => {}
+            Purpose::Track(_, id) => {
                 if let Some((id, value)) = self.tracker.script_ended(*id, outcome) {
                     self.tell_roles(id, value);
                 }
@@ -285,8 +290,8 @@ impl Core {
         for id in self.tracker.due(now) {
             let Some(run) = self.tracker.begin(now, id) else { continue };
             let Some(script) = self.config.scripts.get(run.script.index()) else { continue };
-            let started =
-                self.scripts.start(now, script, &[], Some(run.timeout), Purpose::Track(id));
+            let purpose = Purpose::Track(self.generation, id);
+            let started = self.scripts.start(now, script, &[], Some(run.timeout), purpose);
             if started.is_err()
                 && let Some((id, value)) = self.tracker.not_started(id)
             {

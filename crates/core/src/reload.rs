@@ -96,7 +96,9 @@ impl Core {
     }
 
     fn prepare(&mut self, config: Box<Config>) {
-        let generation = Generation(self.generation.0 + 1);
+        // Never the number of a refused one, whose answers may still come.
+        self.loads += 1;
+        let generation = Generation(self.loads);
         let values = self.tracker.values_for(&config);
         let mut told = Vec::new();
         for slot in &mut self.slots {
@@ -154,7 +156,7 @@ impl Core {
         let now = clock::now();
         // Scripts of the old configuration end; notifications may finish.
         self.scripts
-            .end(now, STOP_GRACE, |p| matches!(p, Purpose::Track(_) | Purpose::FifoReader(_)));
+            .end(now, STOP_GRACE, |p| matches!(p, Purpose::Track(..) | Purpose::FifoReader(_)));
         self.generation = generation;
         self.previous = Some(std::mem::replace(&mut self.config, *config));
         self.apply_own_settings();

@@ -113,6 +113,7 @@ fn daemon(options: Options, args: &[String]) -> Result<i32, Stop> {
         config: loaded.model,
         previous: None,
         generation: Generation(1),
+        loads: 1,
         signals,
         slots,
         pid_file: Some(pid_file),
@@ -272,11 +273,16 @@ fn take_pid_files(
         let path = names.pid_file(role, options);
         PidFile::take(&path).map_err(|e| {
             match e {
-                pidfile::Error::Locked => info!("Another process has pid file {path} locked"),
-                pidfile::Error::Io(e) => info!("Unable to use pid file {path}: {e}"),
+                pidfile::Error::Locked => {
+                    info!("Another process has pid file {path} locked");
+                    info!("daemon is already running");
+                    eprintln!("keepalived: daemon is already running (pid file {path})");
+                }
+                pidfile::Error::Io(e) => {
+                    error!("Unable to use pid file {path}: {e}");
+                    eprintln!("keepalived: cannot use pid file {path}: {e}");
+                }
             }
-            info!("daemon is already running");
-            eprintln!("keepalived: daemon is already running (pid file {path})");
             Stop::Exit(0)
         })
     };

@@ -25,6 +25,9 @@ const DELAY_MAX: u64 = 60;
 /// A role that has closed its channel must be gone after this time.
 const CLOSE_GRACE: Duration = Duration::from_secs(5);
 
+/// A role must run its first configuration within this time.
+const ANSWER_MAX: Duration = Duration::from_secs(60);
+
 /// Order in which roles are started.
 pub const START_ORDER: [Role; 3] = [Role::Checker, Role::Vrrp, Role::Bfd];
 
@@ -95,6 +98,8 @@ pub struct Child {
     writes: bool,
     /// When to kill it because it does not leave by itself.
     kill_at: Option<Mono>,
+    /// By when it must run its first configuration; `None` once it does.
+    pub answer_by: Option<Mono>,
     /// Core killed it.
     condemned: bool,
 }
@@ -153,6 +158,7 @@ impl Slot {
             running: None,
             open: true,
             kill_at: None,
+            answer_by: Some(now + ANSWER_MAX),
             condemned: false,
         });
         Ok(())
@@ -185,7 +191,7 @@ impl Slot {
             let _ = poll.deregister(&child.link);
         }
         child.condemned = true;
-        child.kill_at = None;
+        (child.kill_at, child.answer_by) = (None, None);
         if let Err(e) = signals::send(child.pid, signals::KILL) {
             warn!("Cannot kill {} process {}: {e}", self.role, child.pid);
         }
@@ -193,14 +199,20 @@ impl Slot {
 
     /// When [`Slot::tick`] has something to do.
     pub fn deadline(&self) -> Option<Mono> {
-        self.child.as_ref().and_then(|c| c.kill_at)
+        let child = self.child.as_ref()?;
+        [child.kill_at, child.answer_by].into_iter().flatten().min()
     }
 
-    /// Kills a process that was to leave by itself and did not.
+    /// Kills a process that was to leave by itself and did not, or that does
+    /// not come to run.
     pub fn tick(&mut self, now: Mono, poll: &Loop) {
-        if self.deadline().is_some_and(|at| at <= now) {
-            self.condemn(poll);
+        if self.deadline().is_none_or(|at| at > now) {
+            return;
         }
+        if let Some(child) = self.child.as_ref().filter(|c| c.kill_at.is_none()) {
+            warn!("{} process {} does not answer, ending it", title(self.role), child.pid);
+        }
+        self.condemn(poll);
     }
 
     /// The process has ended: says so in the log and decides what follows.
