@@ -4,6 +4,9 @@
 //! kills and reloads, and the invariants that must hold in it. Never reads a
 //! clock or draws a random number that its seed does not give.
 
+pub mod chaos;
 pub mod config;
 pub mod craft;
+pub mod rng;
 pub mod script;
+pub mod world;
