@@ -24,9 +24,9 @@ fn it_leaves_the_terminal_and_is_found_by_its_pid_files() {
     let folder = Folder::new("daemon");
     let config = folder.write("k.conf", EMPTY);
     let mut launcher = spawn(&host, &["-G", "--all", "-f", &config], &[]);
-    assert!(launcher.wait().unwrap().success());
+    assert!(launcher.wait().success());
     let pid = await_pid(&host, "/run/keepalived.pid");
-    assert_ne!(pid, launcher.id() as i32);
+    assert_ne!(pid, launcher.id());
     for file in ["vrrp", "checkers", "bfd"] {
         let child = await_pid(&host, &format!("/run/{file}.pid"));
         assert!(procs::children(pid).contains(&child), "{file}");
@@ -143,7 +143,7 @@ fn a_relative_configuration_file_survives_the_change_of_directory() {
     let log = folder.path("log");
     let mut command: Command = common::subject().command();
     command.current_dir(folder.path("")).args(["-G", &format!("-g{log}"), "-f", "k.conf"]);
-    assert!(host.spawn(&mut command).unwrap().wait().unwrap().success());
+    assert!(common::spawn_command(&host, &mut command).wait().success());
     let pid = await_pid(&host, "/run/keepalived.pid");
     eventually("it does not start", || folder.read("log").contains("Startup complete"));
     procs::signal(pid, Signal::SIGHUP).unwrap();

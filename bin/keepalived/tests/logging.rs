@@ -36,8 +36,8 @@ fn each_process_has_its_log_file() {
     let file = format!("-g{}", folder.path("ka.log"));
     let mut daemon = common::spawn(&host, &["-n", "-G", "--all", &file, "-f", &config], &[]);
     eventually("not started", || folder.read("ka.log").contains("Startup complete"));
-    procs::signal(daemon.id() as i32, Signal::SIGTERM).unwrap();
-    assert!(daemon.wait().unwrap().success());
+    procs::signal(daemon.id(), Signal::SIGTERM).unwrap();
+    assert!(daemon.wait().success());
     let core = folder.read("ka.log");
     // `Sun Nov 22 12:50:22.123456789 2026: text`
     let line = core.lines().find(|l| l.ends_with("Startup complete")).unwrap();
@@ -90,13 +90,13 @@ fn syslog_gets_ident_pid_facility_and_severity() {
         said.push(String::from_utf8_lossy(&buf[..len]).into_owned());
     }
     assert!(said.last().unwrap().ends_with("died: Respawning"));
-    procs::signal(pid as i32, Signal::SIGTERM).unwrap();
+    procs::signal(pid, Signal::SIGTERM).unwrap();
     let stopped = |l: &String| l.contains(" Keepalived_vrrp_blue[") && l.ends_with(": Stopped");
     while !said.iter().any(stopped) {
         let len = syslog.recv(&mut buf).unwrap();
         said.push(String::from_utf8_lossy(&buf[..len]).into_owned());
     }
-    assert!(daemon.wait().unwrap().success());
+    assert!(daemon.wait().success());
 }
 
 #[test]
@@ -108,8 +108,8 @@ fn a_console_that_nobody_reads_does_not_hold_the_daemon_up() {
     let mut command: Command = common::subject().command();
     command.args(["-nlDG", "--all", &format!("-g{log}"), "-f", &config]);
     // The reading end stays open and unread.
-    let mut daemon = host.spawn(command.stderr(Stdio::piped())).unwrap();
-    let pid = daemon.id() as i32;
+    let mut daemon = common::spawn_command(&host, command.stderr(Stdio::piped()));
+    let pid = daemon.id();
     eventually("not started", || folder.read("ka.log").contains("Startup complete"));
     // Far more than the pipe's 64 KiB.
     let mut reloads = 0;
@@ -123,5 +123,5 @@ fn a_console_that_nobody_reads_does_not_hold_the_daemon_up() {
         folder.write("k.conf", &format!("{EMPTY}{words}"));
     }
     procs::signal(pid, Signal::SIGTERM).unwrap();
-    assert!(daemon.wait().unwrap().success());
+    assert!(daemon.wait().success());
 }

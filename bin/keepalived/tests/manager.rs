@@ -23,7 +23,7 @@ fn readiness_reloads_and_the_end_are_told() {
     manager.set_read_timeout(Some(PATIENCE)).unwrap();
     let args = ["-n", "-G", "--all", "-f", &config];
     let mut daemon = spawn(&host, &args, &[("NOTIFY_SOCKET", &socket)]);
-    let pid = daemon.id() as i32;
+    let pid = daemon.id();
     let ready = next(&manager);
     assert!(ready.starts_with(&format!("READY=1\nMAINPID={pid}\nSTATUS=running: ")), "{ready}");
     for role in ["checker (pid ", "vrrp (pid ", "bfd (pid "] {
@@ -35,7 +35,7 @@ fn readiness_reloads_and_the_end_are_told() {
     assert!(next(&manager).starts_with("READY=1\n"));
     procs::signal(pid, Signal::SIGTERM).unwrap();
     assert_eq!(next(&manager), "STOPPING=1");
-    assert!(daemon.wait().unwrap().success());
+    assert!(daemon.wait().success());
 }
 
 #[test]
@@ -48,6 +48,6 @@ fn a_daemon_without_work_is_ready_too() {
     manager.set_read_timeout(Some(PATIENCE)).unwrap();
     let mut daemon = spawn(&host, &["-n", "-G", "-f", &config], &[("NOTIFY_SOCKET", &socket)]);
     assert!(next(&manager).contains("STATUS=running; nothing is configured"));
-    procs::signal(daemon.id() as i32, Signal::SIGTERM).unwrap();
-    assert!(daemon.wait().unwrap().success());
+    procs::signal(daemon.id(), Signal::SIGTERM).unwrap();
+    assert!(daemon.wait().success());
 }

@@ -89,7 +89,7 @@ fn what_a_reload_cannot_change_is_named() {
 
 #[test]
 fn requests_during_a_reload_are_served_after_it() {
-    let mut daemon = start_named("before");
+    let daemon = start_named("before");
     for _ in 0..20 {
         daemon.signal(Role::Core, Signal::SIGHUP).unwrap();
     }

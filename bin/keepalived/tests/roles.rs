@@ -132,3 +132,15 @@ fn sigint_is_ignored_on_request() {
     assert!(pids.iter().all(|pid| procs::alive(*pid)));
     assert!(daemon.stop().unwrap().success());
 }
+
+#[test]
+fn a_reload_is_not_a_roles_business() {
+    let mut daemon = start_all(&[]);
+    for role in ROLES {
+        let pid = daemon.role_pid(role).unwrap();
+        daemon.signal(role, Signal::SIGHUP).unwrap();
+        daemon.await_log("to the parent process").unwrap();
+        assert!(procs::alive(pid));
+    }
+    assert_eq!(daemon.log.count("Reloading"), 0);
+}

@@ -89,7 +89,7 @@ fn scripts_run_as_their_user_in_a_clean_environment() {
     let own = line("pid=").replace("pid=", "");
     assert!(said.lines().any(|l| l.trim() == own), "no group of its own: {said}");
     procs::signal(pid, Signal::SIGTERM).unwrap();
-    assert!(daemon.wait().unwrap().success());
+    assert!(daemon.wait().success());
 }
 
 #[test]

@@ -155,7 +155,7 @@ impl Checker {
         while let Some(signal) = self.signals.receive().map_err(failed("cannot read signals"))? {
             match signal.number {
                 signals::HUP => {
-                    info!("SIGHUP is for the parent process, which reads the configuration");
+                    info!("only core reads the configuration: send SIGHUP to the parent process");
                 }
                 signals::USR1 => self.dump(Dump::Data),
                 signals::TERM | signals::INT => self.leaving = true,

@@ -5,7 +5,7 @@
 
 use lab::{Daemon, Host, PATIENCE, Subject};
 use std::path::{Path, PathBuf};
-use std::process::{Child, Command, Output, Stdio};
+use std::process::{Child, Command, ExitStatus, Output, Stdio};
 use std::time::{Duration, Instant};
 
 /// The daemon's program.
@@ -45,11 +45,38 @@ pub fn start_in(host: &Host, config: &str, more: &[&str]) -> Daemon {
     Daemon::start_with(host, &subject(), config, more).unwrap()
 }
 
+/// A process that is ended with the test.
+pub struct Running(Child);
+
+impl Running {
+    /// Its process id.
+    pub fn id(&self) -> i32 {
+        self.0.id().cast_signed()
+    }
+
+    /// Waits for its end.
+    pub fn wait(&mut self) -> ExitStatus {
+        self.0.wait().unwrap()
+    }
+}
+
+impl Drop for Running {
+    fn drop(&mut self) {
+        let _ = self.0.kill();
+        let _ = self.0.wait();
+    }
+}
+
 /// Starts the program in a host with these arguments, output to nowhere.
-pub fn spawn(host: &Host, args: &[&str], env: &[(&str, &str)]) -> Child {
+pub fn spawn(host: &Host, args: &[&str], env: &[(&str, &str)]) -> Running {
     let mut command: Command = subject().command();
     command.args(args).envs(env.iter().copied());
-    host.spawn(command.stdout(Stdio::null()).stderr(Stdio::null())).unwrap()
+    spawn_command(host, command.stdout(Stdio::null()).stderr(Stdio::null()))
+}
+
+/// Starts a command in a host.
+pub fn spawn_command(host: &Host, command: &mut Command) -> Running {
+    Running(host.spawn(command).unwrap())
 }
 
 /// Reads a file as the host sees it; empty while it is not there.
