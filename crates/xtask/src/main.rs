@@ -7,6 +7,7 @@ mod bench;
 mod build;
 mod ci;
 mod demo;
+mod fuzz;
 mod packages;
 mod run;
 mod test;
@@ -21,6 +22,7 @@ Usage: cargo xtask TASK [OPTION...]
             --advert TIME     advert interval, e.g. 1s, 100ms, 10ms (default 1s)
             --binary PATH     demonstrate another program with keepalived's command line
   test    run all tests; installs the Debian packages they need (arguments go to the test runner)
+  fuzz    run a fuzz target of crates/fuzz: TARGET [--seconds N]
   ci      format, lints, documentation, walls, then `test`
   bench   measure beside Debian's keepalived: failover, parse, steady
   walls   check which crate uses which
@@ -36,6 +38,7 @@ fn main() -> ExitCode {
         Some(bench::CHILD) => bench::child(&args),
         Some("test") => test::main(&args),
         Some("ci") => ci::main(),
+        Some("fuzz") => fuzz::main(args),
         Some("walls") => walls::main(),
         Some("help" | "--help" | "-h" | "") => {
             print!("{HELP}");
