@@ -150,3 +150,25 @@ fn a_relative_configuration_file_survives_the_change_of_directory() {
     eventually("no reload", || folder.read("log").contains("Reload complete"));
     stop(&host, pid, "/run/keepalived.pid");
 }
+
+#[test]
+fn a_new_daemon_waits_for_the_roles_of_one_that_was_killed() {
+    let host = Host::new("leftover").unwrap();
+    let folder = Folder::new("leftover");
+    let config = folder.write("k.conf", EMPTY);
+    let args = |log: &str| format!("-g{}", folder.path(log));
+    let first = spawn(&host, &["-n", "-G", "--all", &args("1.log"), "-f", &config], &[]);
+    eventually("not started", || folder.read("1.log").contains("Startup complete"));
+    let role = await_pid(&host, "/run/vrrp.pid");
+    // It cannot leave yet.
+    procs::signal(role, Signal::SIGSTOP).unwrap();
+    procs::signal(first.id(), Signal::SIGKILL).unwrap();
+    eventually("it is still there", || !procs::alive(first.id()));
+    let _second = spawn(&host, &["-n", "-G", "--all", &args("2.log"), "-f", &config], &[]);
+    let waiting = format!("Waiting for VRRP process {role} of an earlier daemon to leave");
+    eventually("it does not wait", || folder.read("2.log").contains(&waiting));
+    assert!(!folder.read("2.log").contains("child process"));
+    procs::signal(role, Signal::SIGCONT).unwrap();
+    eventually("not started", || folder.read("2.log").contains("Startup complete"));
+    assert!(!folder.read("2.log").contains("is still there"));
+}

@@ -61,6 +61,17 @@ impl PidFile {
         self.file.flush()
     }
 
+    /// The process that it names, as long as that runs this very program: the
+    /// role of a daemon that was killed and is still cleaning up.
+    pub fn leftover(&self) -> Option<i32> {
+        let mut text = [0; 16];
+        let len = self.file.read_at(&mut text, 0).ok()?;
+        let pid: i32 = std::str::from_utf8(text.get(..len)?).ok()?.trim().parse().ok()?;
+        let exe = |of: &str| std::fs::metadata(format!("/proc/{of}/exe")).ok();
+        let (theirs, ours) = (exe(&pid.to_string())?, exe("self")?);
+        (theirs.dev() == ours.dev() && theirs.ino() == ours.ino()).then_some(pid)
+    }
+
     /// Removes the file from its directory; the lock stays until drop.
     pub fn remove(&self) {
         // Somebody may have removed it before: nothing is left to do then.
@@ -131,6 +142,19 @@ mod tests {
         drop(first);
         PidFile::take(&path).unwrap().remove();
         assert!(!path.exists());
+        std::fs::remove_dir_all(dir).unwrap();
+    }
+
+    #[test]
+    fn a_leftover_is_a_process_of_this_program() {
+        let dir = dir("left");
+        let mut file = PidFile::take(dir.join("a.pid")).unwrap();
+        assert_eq!(file.leftover(), None);
+        let own = i32::try_from(std::process::id()).unwrap();
+        file.write(own).unwrap();
+        assert_eq!(file.leftover(), Some(own));
+        file.write(1).unwrap();
+        assert_eq!(file.leftover(), None);
         std::fs::remove_dir_all(dir).unwrap();
     }
 

@@ -225,3 +225,81 @@ fn signal(group: i32, number: i32) {
         warn!("Cannot send signal {number} to process group {group}: {e}");
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use nix::sys::wait::{WaitStatus, waitpid};
+    use nix::unistd::Pid;
+
+    fn runner() -> Runner<u8> {
+        Runner::new(Originals::capture().unwrap())
+    }
+
+    fn script(path: &str, args: &[&str]) -> Script {
+        Script {
+            path: path.into(),
+            args: args.iter().map(|a| (*a).to_owned()).collect(),
+            user: None,
+            open_test: false,
+            insecure: false,
+        }
+    }
+
+    fn end_of(pid: i32) -> Exit {
+        match waitpid(Pid::from_raw(pid), None).unwrap() {
+            WaitStatus::Exited(_, status) => Exit::Status(status),
+            WaitStatus::Signaled(_, signal, _) => Exit::Signal(signal as i32),
+            other => panic!("{other:?}"),
+        }
+    }
+
+    #[test]
+    fn a_script_over_its_time_is_terminated_then_killed() {
+        let mut r = runner();
+        let file = std::env::temp_dir().join(format!("ka-deaf-{}", std::process::id()));
+        let body = format!("trap '' TERM; echo > {}; while :; do sleep 1; done", file.display());
+        let timeout = Duration::from_secs(7);
+        let deaf = script("/bin/sh", &["-c", &body]);
+        let pid = r.start(Mono::ZERO, &deaf, &[], Some(timeout), 9).unwrap();
+        while !file.exists() {
+            std::thread::yield_now();
+        }
+        std::fs::remove_file(&file).unwrap();
+        let at = Mono::ZERO + timeout;
+        assert_eq!(r.deadline(), Some(at));
+        assert_eq!(r.tick(at), [9]);
+        assert_eq!(r.deadline(), Some(at + TERM_GRACE));
+        assert_eq!(r.tick(at + TERM_GRACE), []);
+        let exit = end_of(pid);
+        assert_eq!(exit, Exit::Signal(9));
+        let (tag, outcome) = r.ended(pid, exit).unwrap();
+        assert_eq!((tag, outcome.timed_out), (9, true));
+        assert!(r.is_empty() && r.deadline().is_none());
+    }
+
+    #[test]
+    fn arguments_of_the_configuration_come_first() {
+        let mut r = runner();
+        let test = script("/bin/sh", &["-c", "test \"$0 $1 $2\" = 'a b c'", "a"]);
+        let more = ["b".to_owned(), "c".to_owned()];
+        let pid = r.start(Mono::ZERO, &test, &more, None, 0).unwrap();
+        assert_eq!(end_of(pid), Exit::Status(0));
+    }
+
+    #[test]
+    fn an_open_test_tells_whether_the_file_can_be_opened() {
+        let mut r = runner();
+        let open = |path: &str| Script { open_test: true, ..script(path, &[]) };
+        let pid = r.start(Mono::ZERO, &open("/proc/self/status"), &[], None, 0).unwrap();
+        assert_eq!(end_of(pid), Exit::Status(0));
+        let pid = r.start(Mono::ZERO, &open("/none; true"), &[], None, 0).unwrap();
+        assert_ne!(end_of(pid), Exit::Status(0));
+    }
+
+    #[test]
+    fn what_cannot_be_executed_is_an_error() {
+        assert!(runner().start(Mono::ZERO, &script("/nonexistent", &[]), &[], None, 0).is_err());
+        assert!(runner().start(Mono::ZERO, &script("/etc/passwd", &[]), &[], None, 0).is_err());
+    }
+}

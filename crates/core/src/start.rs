@@ -12,6 +12,7 @@ use crate::pidfile::{self, PidFile};
 use crate::reload_timer::ReloadTimer;
 use crate::scripts::Runner;
 use crate::sdnotify::Notifier;
+use crate::supervise::{Slot, title};
 use crate::track::Tracker;
 use crate::watch::Watcher;
 use crate::{command_line, config_test, dumps, load, netns, version};
@@ -20,11 +21,13 @@ use ipc::Role;
 use ipc::msg::{Generation, LogSetup};
 use log::{debug, error, info, warn};
 use nix::sys::stat::Mode;
+use rt::clock;
 use rt::log_sink::{self, Sinks};
 use rt::poll::Loop;
 use rt::resources::{Originals, Resources};
 use rt::signals::{self, Signals};
 use std::io;
+use std::time::Duration;
 
 /// The daemon's umask unless something else is asked for.
 pub const UMASK: u32 = 0o177;
@@ -97,6 +100,9 @@ fn daemon(options: Options, args: &[String]) -> Result<i32, Stop> {
         set_umask(mask);
     }
     let (pid_file, slots) = take_pid_files(&options, &names)?;
+    for slot in &slots {
+        await_leftover(slot, global.child_wait_time);
+    }
     if !options.dont_fork {
         rt::spawn::daemonize().map_err(failed("cannot become a daemon"))?;
         // The ident carries the pid, which is another one now.
@@ -265,10 +271,7 @@ fn prepare_pid_directory(names: &Names) -> Result<Option<netns::PidDirectory>, S
 }
 
 /// Locks the pid files of the parent and of every subsystem that is on.
-fn take_pid_files(
-    options: &Options,
-    names: &Names,
-) -> Result<(PidFile, [crate::supervise::Slot; 3]), Stop> {
+fn take_pid_files(options: &Options, names: &Names) -> Result<(PidFile, [Slot; 3]), Stop> {
     let take = |role| {
         let path = names.pid_file(role, options);
         PidFile::take(&path).map_err(|e| {
@@ -307,6 +310,22 @@ fn take_pid_files(
         Some(others.swap_remove(at).1)
     });
     Ok((core, slots))
+}
+
+/// A daemon that was killed leaves roles that clean up after it; until they
+/// are gone they would take away what a new role has just set.
+fn await_leftover(slot: &Slot, at_most: Duration) {
+    let Some(file) = &slot.pid_file else { return };
+    let Some(pid) = file.leftover() else { return };
+    info!("Waiting for {} process {pid} of an earlier daemon to leave", title(slot.role));
+    let until = clock::now() + at_most;
+    while file.leftover().is_some() {
+        if clock::now() >= until {
+            return warn!("{} process {pid} is still there, starting anyway", title(slot.role));
+        }
+        // There is no loop yet, and no event for the end of a stranger.
+        std::thread::sleep(Duration::from_millis(2));
+    }
 }
 
 /// `-m` and `-M`; the kernel's pattern before, to be restored.
