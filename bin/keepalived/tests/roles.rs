@@ -144,3 +144,14 @@ fn a_reload_is_not_a_roles_business() {
     }
     assert_eq!(daemon.log.count("Reloading"), 0);
 }
+
+#[test]
+fn the_configuration_is_logged_on_request() {
+    let mut daemon = start_all(&["-d"]);
+    // Before or after "Startup complete".
+    let mut log = daemon.log.clone().rewound();
+    log.await_line(PATIENCE, "------< LVS Topology >------").unwrap();
+    daemon.log.skip();
+    daemon.signal(Role::Core, Signal::SIGHUP).unwrap();
+    daemon.await_log("------< LVS Topology >------").unwrap();
+}

@@ -15,7 +15,7 @@ use crate::reload_timer::ReloadTimer;
 use crate::scripts::{Outcome, Runner};
 use crate::sdnotify::Notifier;
 use crate::setup;
-use crate::supervise::{Slot, Verdict, title};
+use crate::supervise::{DumpTo, Slot, Verdict, title};
 use crate::track::Tracker;
 use crate::watch::Watcher;
 use ipc::Role;
@@ -32,6 +32,12 @@ use types::{Mono, TrackId};
 
 const SIGNALS: Token = Token(0);
 const FILES: Token = Token(1);
+
+/// Reports taken from one role before the others have their turn.
+const REPORTS_PER_TURN: usize = 256;
+
+/// Reports taken from a role that has ended: more than its socket can hold.
+const LAST_REPORTS: usize = 1 << 20;
 
 /// What a script that runs is for.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -125,7 +131,7 @@ impl Core {
             }
             token => {
                 if let Some(at) = self.slots.iter().position(|s| s.token() == token) {
-                    self.serve_role(at);
+                    self.serve_role(at, REPORTS_PER_TURN);
                 }
                 Ok(())
             }
@@ -157,10 +163,11 @@ impl Core {
         }
     }
 
-    /// Takes all that a role has said.
-    fn serve_role(&mut self, at: usize) {
+    /// Takes what a role has said, so much at most that none can keep core
+    /// from the others.
+    fn serve_role(&mut self, at: usize, most: usize) {
         let now = clock::now();
-        loop {
+        for _ in 0..most {
             let Some(slot) = self.slots.get_mut(at) else { return };
             let role = slot.role;
             let Some(child) = slot.child.as_mut() else { return };
@@ -198,11 +205,15 @@ impl Core {
             Report::Running(g) => {
                 child.running = Some(g);
                 child.answer_by = None;
+                if self.options.dump_conf && child.link.dump(Dump::Data).is_ok() {
+                    child.dumps.push_back(DumpTo::Log);
+                }
                 self.check_complete();
             }
-            Report::Dump(kind, text) => {
-                dumps::write(&self.config.global, &self.names, role, kind, &text)
-            }
+            Report::Dump(kind, text) => match child.dumps.pop_front() {
+                Some(DumpTo::Log) => text.lines().for_each(|line| info!("{line}")),
+                _ => dumps::write(&self.config.global, &self.names, role, kind, &text),
+            },
             Report::Lost(n) => warn!("{n} reports of the {} process were lost", title(role)),
             Report::Notify(notice) => self.notify(&notice),
         }
@@ -227,7 +238,7 @@ impl Core {
 
     fn role_ended(&mut self, now: Mono, at: usize, exit: Exit) {
         // What it said before it ended still counts.
-        self.serve_role(at);
+        self.serve_role(at, LAST_REPORTS);
         self.abandon_reload_without(at);
         let Some(slot) = self.slots.get_mut(at) else { return };
         if self.phase.is_stopping() {
@@ -362,7 +373,10 @@ impl Core {
             if dump != Dump::Data && slot.role != Role::Vrrp {
                 continue;
             }
-            let Some(child) = &mut slot.child else { continue };
+            // One that does not run yet has nothing to show.
+            let Some(child) = slot.child.as_mut().filter(|c| c.running.is_some()) else {
+                continue;
+            };
             let (role, pid) = (dumps::word(slot.role), child.pid);
             match dump {
                 Dump::Data => info!("Printing {role} data for process({pid}) on signal"),
@@ -372,8 +386,9 @@ impl Core {
                 }
                 Dump::Json => {}
             }
-            if let Err(e) = child.link.dump(dump) {
-                warn!("{} process {pid}: {e}, no dump is made", title(slot.role));
+            match child.link.dump(dump) {
+                Ok(()) => child.dumps.push_back(DumpTo::File),
+                Err(e) => warn!("{} process {pid}: {e}, no dump is made", title(slot.role)),
             }
         }
     }

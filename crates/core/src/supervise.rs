@@ -12,6 +12,7 @@ use rt::channel;
 use rt::poll::Loop;
 use rt::spawn::{self, Exit};
 use rt::{Interest, Token, signals};
+use std::collections::VecDeque;
 use std::io;
 use std::time::Duration;
 use types::Mono;
@@ -76,6 +77,15 @@ pub enum Verdict {
     GiveUp,
 }
 
+/// Where a dump goes that a role was asked for.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum DumpTo {
+    /// The dump file.
+    File,
+    /// The log (`--dump-conf`).
+    Log,
+}
+
 /// A running process of a role.
 #[derive(Debug)]
 pub struct Child {
@@ -98,6 +108,8 @@ pub struct Child {
     writes: bool,
     /// When to kill it because it does not leave by itself.
     kill_at: Option<Mono>,
+    /// Dumps that it was asked for, in order.
+    pub dumps: VecDeque<DumpTo>,
     /// By when it must run its first configuration; `None` once it does.
     pub answer_by: Option<Mono>,
     /// Core killed it.
@@ -158,6 +170,7 @@ impl Slot {
             running: None,
             open: true,
             kill_at: None,
+            dumps: VecDeque::new(),
             answer_by: Some(now + ANSWER_MAX),
             condemned: false,
         });
