@@ -217,8 +217,6 @@ pub enum CheckEvent {
         reason: Reason,
         /// Retries made, when there were some.
         retries: Option<u32>,
-        /// Whether every failed attempt is to be told.
-        verbose: bool,
     },
     /// This host could not check.
     Skipped(IoError),

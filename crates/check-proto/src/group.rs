@@ -171,9 +171,9 @@ fn addresses(first: IpAddr, last: IpAddr) -> Option<Vec<IpAddr>> {
     }
 }
 
-/// Whether `addr` is one of the addresses that `vs` listens on.
-pub fn listens_on(vs: &VirtualServer, groups: &[VirtualServerGroup], addr: IpAddr) -> bool {
-    match &vs.service {
+/// Whether `addr` is one of the addresses of `service`.
+pub fn listens_on(service: &Service, groups: &[VirtualServerGroup], addr: IpAddr) -> bool {
+    match service {
         Service::Addr(own, _) => *own == addr,
         Service::Fwmark(_) => false,
         Service::Group(name, _) => {
@@ -183,6 +183,17 @@ pub fn listens_on(vs: &VirtualServer, groups: &[VirtualServerGroup], addr: IpAdd
                 }
                 GroupEntry::Fwmark { .. } => false,
             })
+        }
+    }
+}
+
+/// How an entry is printed.
+pub fn entry_text(entry: &GroupEntry, protocol: Option<Protocol>) -> String {
+    match entry {
+        GroupEntry::Fwmark { mark, .. } => format!("FWM {mark}"),
+        GroupEntry::Range { first, last, port } => {
+            let start = crate::text::endpoint(*first, protocol, *port);
+            if first == last { start } else { format!("{start}-{last}") }
         }
     }
 }

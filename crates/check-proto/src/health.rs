@@ -155,12 +155,18 @@ impl Health {
         self.step
     }
 
-    /// Goes on after a reload: what `old` knows under the new pacing `p`.
-    /// `step` is where the url that `old` stood at is now.
-    pub fn adopt(old: &Health, p: &Pacing, step: usize) -> Self {
-        let up = if old.run { old.up } else { !p.alpha };
-        let step = if step < p.steps { step } else { 0 };
-        Health { up, run: old.run, tries: old.tries.min(p.retry), step, passed: 0 }
+    /// Goes on after a reload: what `old` knows under the new pacing `p`,
+    /// which has as many steps.
+    pub fn adopt(old: &Health, p: &Pacing) -> Self {
+        // One that has not run yet and was trusted stays so.
+        let up = old.up || (!old.run && !p.alpha);
+        Health {
+            up,
+            run: old.run,
+            tries: old.tries.min(p.retry),
+            step: old.step,
+            passed: old.passed,
+        }
     }
 
     /// Takes the result of an attempt.

@@ -11,7 +11,10 @@ pub mod group;
 pub mod health;
 pub mod ipvs;
 pub mod mail;
+pub mod node;
+pub mod plan;
 pub mod pool;
+pub mod prepared;
 pub mod probe;
 #[cfg(test)]
 mod testing;

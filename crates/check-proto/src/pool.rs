@@ -107,6 +107,11 @@ impl Server {
         }
     }
 
+    /// Its address and port, which identify it in its pool.
+    pub fn at(&self) -> (IpAddr, u16) {
+        (self.addr, self.port)
+    }
+
     /// Whether it is up.
     pub fn is_alive(&self) -> bool {
         self.alive

@@ -142,7 +142,7 @@ fn check(label: &CheckLabel, what: &CheckEvent) -> String {
             format!("{test} success to {rs} url({path})")
         }
         (CheckEvent::Retrying { reason, failure }, _) => attempt(label, *reason, *failure),
-        (CheckEvent::Failed { reason, retries, .. }, _) => failed(label, *reason, *retries),
+        (CheckEvent::Failed { reason, retries }, _) => failed(label, *reason, *retries),
         (CheckEvent::Skipped(e), kind) => skipped(label, kind, *e),
         (CheckEvent::Length { announced, received, path, host }, _) => format!(
             "http_check for RS {rs} VS {} url {host}{path}: \

@@ -191,10 +191,12 @@ fn a_reload_keeps_what_is_known_and_caps_the_retries() {
     old.attempt(&p, Fail);
     old.attempt(&p, Fail);
     let p = Pacing { retry: 1, alpha: true, ..p };
-    let mut new = Health::adopt(&old, &p, 0);
+    let mut new = Health::adopt(&old, &p);
     assert!(new.is_up() && new.has_run());
     assert_eq!(words(new.attempt(&p, Fail)), "Down Loop failed after 1");
-    let fresh = Health::adopt(&Health::new(&pacing()), &p, 0);
+    let fresh = Health::adopt(&Health::new(&pacing()), &p);
+    assert!(fresh.is_up() && !fresh.has_run(), "trusted before, trusted still");
+    let fresh = Health::adopt(&Health::new(&p), &p);
     assert!(!fresh.is_up() && !fresh.has_run());
 }
 

@@ -469,7 +469,7 @@ enum Step {
     Up(usize),
     Down(usize),
     Weigh(usize, i64),
-    Reload(VirtualServer),
+    Reload(Box<VirtualServer>),
 }
 
 fn configs() -> impl Strategy<Value = VirtualServer> {
@@ -508,7 +508,7 @@ fn steps() -> impl Strategy<Value = Step> {
         3 => (0usize..6).prop_map(Step::Up),
         3 => (0usize..6).prop_map(Step::Down),
         2 => (0usize..6, -3i64..6).prop_map(|(i, w)| Step::Weigh(i, w)),
-        1 => configs().prop_map(Step::Reload),
+        1 => configs().prop_map(|vs| Step::Reload(Box::new(vs))),
     ]
 }
 

@@ -6,6 +6,8 @@
 
 use core::fmt;
 use fancy_regex::{BytesMode, Regex, RegexInput, RegexOptionsBuilder};
+use std::collections::HashMap;
+use std::sync::Arc;
 
 /// Steps of backtracking after which a search gives up.
 const STEPS_MAX: usize = 1_000_000;
@@ -40,6 +42,29 @@ impl fmt::Display for PatternError {
 }
 
 impl std::error::Error for PatternError {}
+
+/// Patterns compiled once however many urls name them.
+#[derive(Debug, Default)]
+pub struct Patterns(HashMap<Key, Arc<Pattern>>);
+
+type Key = (String, Vec<String>, u64, Option<u64>, bool);
+
+impl Patterns {
+    /// The compiled `regex`.
+    ///
+    /// # Errors
+    /// As [`Pattern::compile`].
+    pub fn get(&mut self, regex: &model::lvs::Regex) -> Result<Arc<Pattern>, PatternError> {
+        let r = regex;
+        let key = (r.pattern.clone(), r.options.clone(), r.min_offset, r.max_offset, r.no_match);
+        if let Some(pattern) = self.0.get(&key) {
+            return Ok(pattern.clone());
+        }
+        let pattern = Arc::new(Pattern::compile(regex)?);
+        self.0.insert(key, pattern.clone());
+        Ok(pattern)
+    }
+}
 
 /// A search went over [`STEPS_MAX`].
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
