@@ -103,8 +103,12 @@ pub struct AuthState {
     pub pass: Option<[u8; 8]>,
     /// AH.
     pub ah: Option<AhKey>,
-    /// The AH sequence number last sent or accepted.
-    pub ah_seq: u32,
+    /// The AH sequence number last sent.
+    pub ah_sent: u32,
+    /// The AH sequence number last accepted. What we send goes on from there,
+    /// but what we sent is not held against others: two masters that count in
+    /// step would never hear each other.
+    pub ah_seen: u32,
     /// `auth_hmac`.
     pub hmac: Option<HmacState>,
 }
@@ -251,9 +255,9 @@ impl Instance {
     /// and trackers are the caller's business.
     pub fn reconfigure(&mut self, config: &VrrpInstance) {
         (self.packed, self.count) = pack(config);
-        let seq = self.auth.ah_seq;
+        let (sent, seen) = (self.auth.ah_sent, self.auth.ah_seen);
         self.auth = AuthState::new(config);
-        self.auth.ah_seq = seq;
+        (self.auth.ah_sent, self.auth.ah_seen) = (sent, seen);
         self.name = config.name.as_str().into();
         self.config = Arc::new(config.clone());
         if config.version == Version::V2 || self.state != State::Backup {
@@ -344,7 +348,9 @@ impl Instance {
         let (Some(src), Some(socket)) = (self.src, self.socket) else { return };
         // 0 would let the kernel choose (raw(7)).
         self.ip_id = self.ip_id.checked_add(1).unwrap_or(1);
-        self.auth.ah_seq = self.auth.ah_seq.saturating_add(u32::from(self.auth.ah.is_some()));
+        if self.auth.ah.is_some() {
+            self.auth.ah_sent = self.auth.ah_sent.max(self.auth.ah_seen).saturating_add(1);
+        }
         let config = self.config.clone();
         let unicast = config.unicast.as_ref();
         let mut hmac = self.auth.hmac.take();
@@ -393,8 +399,8 @@ impl Instance {
         let unicast = self.config.unicast.as_ref();
         let auth = match &self.auth {
             AuthState { pass: Some(p), .. } => AuthTx::Pass(p),
-            AuthState { ah: Some(key), ah_seq, .. } => {
-                AuthTx::Ah { key, seq: *ah_seq, unicast: unicast.is_some() }
+            AuthState { ah: Some(key), ah_sent, .. } => {
+                AuthTx::Ah { key, seq: *ah_sent, unicast: unicast.is_some() }
             }
             _ => AuthTx::None,
         };

@@ -147,7 +147,7 @@ impl Instance {
             return Err(Reject::Password);
         }
         if let Some(key) = &self.auth.ah {
-            self.auth.ah_seq = auth::check_ah(key, self.is_unicast(), self.auth.ah_seq, raw)?;
+            self.auth.ah_seen = auth::check_ah(key, self.is_unicast(), self.auth.ah_seen, raw)?;
         }
         Ok(())
     }

@@ -16,8 +16,9 @@ impl Instance {
     /// neighbours' tables, then notifications (RFC 9568 section 6.4.2).
     pub fn enter_master(&mut self, env: &mut Env<'_>, reason: Reason) {
         self.restore_interval(env);
-        if self.auth.ah_seq == u32::MAX {
-            self.auth.ah_seq = 0;
+        // The sequence has run out: a new mastership begins a new one.
+        if self.auth.ah_sent == u32::MAX {
+            (self.auth.ah_sent, self.auth.ah_seen) = (0, 0);
         }
         self.enter(env, State::Master, false, reason);
         self.wants_master = true;
