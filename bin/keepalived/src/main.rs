@@ -24,5 +24,7 @@ fn main() -> ExitCode {
             1
         }
     };
+    // The last words of whatever role it was.
+    rt::log_sink::finish();
     ExitCode::from(u8::try_from(status).unwrap_or(70))
 }

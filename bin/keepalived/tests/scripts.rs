@@ -3,7 +3,7 @@
 mod common;
 
 use common::{Folder, eventually, start, start_in};
-use lab::{Host, PATIENCE, Role, procs};
+use lab::{Daemon, Host, PATIENCE, Role, Switch, procs};
 use nix::sys::signal::Signal;
 
 /// A `global_defs` block with these lines.
@@ -123,11 +123,20 @@ fn insecure_scripts_are_named_with_what_is_wrong_and_dropped() {
 
 const INSTANCE: &str = "
 vrrp_instance VI_1 {
-    interface lo
+    interface eth0
     virtual_router_id 51
     priority 255
     advert_int 1
 ";
+
+/// Starts the daemon in a host with an interface eth0.
+fn start_on_a_link(config: &str) -> (Switch, Daemon) {
+    let host = Host::new("link").unwrap();
+    let switch = Switch::new().unwrap();
+    switch.attach(&host, "eth0", &["192.0.2.1/24"]).unwrap();
+    let daemon = start_in(&host, config, &[]);
+    (switch, daemon)
+}
 
 #[test]
 fn notifications_reach_scripts_and_fifo_in_order_with_their_arguments() {
@@ -141,7 +150,7 @@ fn notifications_reach_scripts_and_fifo_in_order_with_their_arguments() {
          {INSTANCE}\n notify_master \"{own} x\" root\n notify \"{any} y\" root\n \
          virtual_ipaddress {{\n 192.0.2.100/24\n }}\n}}\n"
     );
-    let mut daemon = start(&config, &[]);
+    let (_switch, mut daemon) = start_on_a_link(&config);
     daemon.await_log("(VI_1) Entering MASTER STATE").unwrap();
     eventually("no script ran", || {
         folder.read("own.out").contains("master x\n")
@@ -167,7 +176,7 @@ fn a_tracked_script_decides_by_rise_and_fall() {
          {INSTANCE}\n track_script {{\n chk\n }}\n virtual_ipaddress {{\n 192.0.2.100/24\n }}\n}}\n"
     );
     let config = config.replace("priority 255", "priority 200");
-    let mut daemon = start(&config, &[]);
+    let (_switch, mut daemon) = start_on_a_link(&config);
     daemon.await_log("VRRP_Script(chk) succeeded").unwrap();
     daemon.await_log("(VI_1) Entering BACKUP STATE").unwrap();
     folder.write("status", "3");
@@ -187,7 +196,8 @@ fn a_tracked_file_is_followed_as_it_changes() {
         "track_file f {{\n file {file}\n weight 1\n}}\n{INSTANCE}\n track_file {{\n f weight 2\n }}\n \
          virtual_ipaddress {{\n 192.0.2.100/24\n }}\n}}\n"
     );
-    let mut daemon = start(&config.replace("priority 255", "priority 100"), &[]);
+    let config = config.replace("priority 255", "priority 100");
+    let (_switch, mut daemon) = start_on_a_link(&config);
     daemon.await_log("Startup complete").unwrap();
     std::fs::write(&file, "5\n").unwrap();
     daemon.await_log("(VI_1) Changing effective priority from 100 to 110").unwrap();

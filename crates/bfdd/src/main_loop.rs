@@ -43,7 +43,6 @@ pub fn run(entered: Entered) -> i32 {
             e.status
         }
     };
-    log_sink::finish();
     status
 }
 

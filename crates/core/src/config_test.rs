@@ -74,7 +74,7 @@ fn report(loaded: &Loaded, drawn: bool, colour: bool) -> String {
             text.push('\n');
             continue;
         }
-        for line in render::lines(diag, &loaded.sources) {
+        for line in load::lines(diag, loaded) {
             text.push_str(&line);
             text.push('\n');
         }

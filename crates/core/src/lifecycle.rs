@@ -315,7 +315,7 @@ impl Core {
     ) {
         let Some(slot) = self.slots.get_mut(at) else { return };
         let role = slot.role;
-        if self.reload.as_ref().is_some_and(|r| r.generation == generation) {
+        if self.is_preparing(generation) {
             return self.reload_refused(role, reason);
         }
         error!("{} process: {reason}", crate::supervise::title(role));

@@ -4,7 +4,7 @@ use crate::cli::Options;
 use crate::host::System;
 use crate::paths::Names;
 use conf::diag::render;
-use conf::{Level, LoadOptions, Loaded};
+use conf::{Code, Diag, Level, LoadOptions, Loaded};
 use log::{debug, error, info, warn};
 use model::Global;
 use std::fs::OpenOptions;
@@ -58,13 +58,23 @@ pub fn load_options(options: &Options) -> LoadOptions {
     load
 }
 
+/// A diagnostic in the one-line form. What is wrong with a script's path is
+/// followed by how to mend it: nobody finds that out otherwise.
+pub fn lines(diag: &Diag, loaded: &Loaded) -> Vec<String> {
+    let mut lines = render::lines(diag, &loaded.sources);
+    if matches!(diag.code, Code::Script | Code::InsecureScript | Code::InsecureFile) {
+        lines.extend(diag.help.iter().map(|help| format!("  {help}")));
+    }
+    lines
+}
+
 /// Logs every diagnostic in the one-line form.
 pub fn log_diagnostics(loaded: &Loaded) {
     for file in loaded.sources.files() {
         debug!("Opening file '{}'.", file.name);
     }
     for diag in &loaded.diags {
-        for line in render::lines(diag, &loaded.sources) {
+        for line in lines(diag, loaded) {
             info!("{line}");
         }
     }
@@ -109,7 +119,7 @@ fn report_to(loaded: &Loaded, path: &str) -> io::Result<()> {
         .custom_flags(nix::libc::O_NOFOLLOW)
         .open(path)?;
     for diag in &loaded.diags {
-        for line in render::lines(diag, &loaded.sources) {
+        for line in lines(diag, loaded) {
             writeln!(file, "{line}")?;
         }
     }

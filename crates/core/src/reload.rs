@@ -123,7 +123,9 @@ impl Core {
     pub(crate) fn on_ready(&mut self, at: usize, generation: Generation) {
         let Some(slot) = self.slots.get_mut(at) else { return };
         let role = slot.role;
-        if let Some(reload) = self.reload.as_mut().filter(|r| r.generation == generation) {
+        if self.is_preparing(generation)
+            && let Some(reload) = &mut self.reload
+        {
             reload.waiting.retain(|r| *r != role);
             return self.commit_when_ready();
         }
@@ -179,6 +181,7 @@ impl Core {
         let global = &self.config.global;
         rt::spawn::set_comm(global.process_name.as_deref().unwrap_or("keepalived"));
         self.scripts.keep_symlinks = global.use_symlink_paths;
+        self.scripts.secure_only = global.script_security;
     }
 
     /// Whether a committed reload has just ended.
@@ -188,6 +191,11 @@ impl Core {
             self.reload = None;
         }
         done
+    }
+
+    /// Whether roles are being asked for their consent to this configuration.
+    pub(crate) fn is_preparing(&self, generation: Generation) -> bool {
+        self.reload.as_ref().is_some_and(|r| r.config.is_some() && r.generation == generation)
     }
 
     /// A role cannot run the new configuration.

@@ -67,6 +67,8 @@ pub struct Runner<T> {
     limits: Originals,
     /// `use_symlink_paths`.
     pub keep_symlinks: bool,
+    /// `enable_script_security`: what others can change is not run.
+    pub secure_only: bool,
 }
 
 impl<T: Clone + PartialEq> Runner<T> {
@@ -77,6 +79,7 @@ impl<T: Clone + PartialEq> Runner<T> {
             deadlines: BTreeSet::new(),
             limits,
             keep_symlinks: false,
+            secure_only: false,
         }
     }
 
@@ -107,6 +110,9 @@ impl<T: Clone + PartialEq> Runner<T> {
         if self.processes.len() >= RUNNING_MAX {
             let what = format!("{RUNNING_MAX} scripts run already");
             return Err(std::io::Error::other(what));
+        }
+        if self.secure_only && script.insecure {
+            return Err(std::io::Error::other("it is not secure, see the message at load"));
         }
         let configured = PathBuf::from(&script.path);
         let path = if self.keep_symlinks {
@@ -295,6 +301,16 @@ mod tests {
         assert_eq!(end_of(pid), Exit::Status(0));
         let pid = r.start(Mono::ZERO, &open("/none; true"), &[], None, 0).unwrap();
         assert_ne!(end_of(pid), Exit::Status(0));
+    }
+
+    #[test]
+    fn an_insecure_script_runs_only_without_script_security() {
+        let mut r = runner();
+        let insecure = Script { insecure: true, ..script("/bin/sh", &["-c", "exit 0"]) };
+        let pid = r.start(Mono::ZERO, &insecure, &[], None, 0).unwrap();
+        assert_eq!(end_of(pid), Exit::Status(0));
+        r.secure_only = true;
+        assert!(r.start(Mono::ZERO, &insecure, &[], None, 0).is_err());
     }
 
     #[test]

@@ -57,7 +57,6 @@ pub fn run() -> i32 {
             EXIT_SOFTWARE
         }
     });
-    log_sink::finish();
     status
 }
 

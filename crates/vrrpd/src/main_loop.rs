@@ -104,10 +104,16 @@ fn start(entered: rt::spawn::Entered) -> Result<VrrpRole, Fatal> {
     Ok(role)
 }
 
+/// What `ps` shows; a reload may change it.
+fn set_name(global: &Global) {
+    rt::spawn::set_comm(global.vrrp_process.name.as_deref().unwrap_or("keepalived"));
+}
+
 /// Sets scheduling and limits, then gives up every privilege but those of the
 /// vrrp role.
 fn confine(setup: &VrrpSetup, core: i32) -> Result<(), Fatal> {
     let process = &setup.global.vrrp_process;
+    set_name(&setup.global);
     let resources = Resources {
         // A receiver per interface and family at most, and a few more.
         nofile: Some(2 * setup.vrrp.instances.len() as u64 + 64),
@@ -479,6 +485,7 @@ impl VrrpRole {
             return log::error!("core commits a configuration that it did not send");
         };
         let VrrpSetup { global, vrrp, tracks, values, options, .. } = *setup;
+        set_name(&global);
         let facts = self.running.take().map(|r| r.facts).unwrap_or_default();
         self.running = Some(Running { options, global: global.clone(), facts });
         let setup = Setup { global, vrrp, tracks };
