@@ -369,3 +369,89 @@ pub const fn protocol_number(p: Protocol) -> u8 {
         Protocol::Sctp => 132,
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::testing::{Kernel, ip};
+    use proptest::prelude::*;
+
+    fn service(n: u32) -> ServiceKey {
+        ServiceKey { family: Family::V4, to: ServiceTo::Mark(n) }
+    }
+
+    fn spec(timeout: u32) -> Arc<ServiceSpec> {
+        let scheduler = Scheduler::Rr;
+        Arc::new(ServiceSpec { scheduler, flags: 0, timeout, netmask: 32, engine: None })
+    }
+
+    fn entry(timeout: u32, dests: &[(u8, i32)]) -> Entry {
+        let dest = |(n, weight): &(u8, i32)| {
+            let key = DestKey { addr: ip(&format!("10.1.0.{n}")), port: 80 };
+            let forwarding = Forwarding::Dr;
+            (key, DestSpec { forwarding, weight: *weight, uthreshold: 0, lthreshold: 0 })
+        };
+        Entry { spec: spec(timeout), dests: dests.iter().map(dest).collect() }
+    }
+
+    #[test]
+    fn what_is_found_and_wanted_is_left_alone() {
+        let table = BTreeMap::from([(service(1), entry(0, &[(1, 1), (2, 2)]))]);
+        assert_eq!(reconcile(&table, &table, |_| true), []);
+    }
+
+    #[test]
+    fn after_a_crash_only_differences_are_written() {
+        let found = BTreeMap::from([
+            (service(1), entry(0, &[(1, 1), (2, 2)])),
+            (service(2), entry(0, &[(1, 1)])),
+            (service(9), entry(0, &[(1, 1)])),
+        ]);
+        let wanted = BTreeMap::from([
+            (service(1), entry(5, &[(1, 7), (3, 3)])),
+            (service(3), entry(0, &[(1, 1)])),
+        ]);
+        let ops = reconcile(&found, &wanted, |key| *key != service(9));
+        let words: Vec<_> = ops
+            .iter()
+            .map(|op| format!("{op:?}").split('(').next().unwrap_or_default().to_owned())
+            .collect();
+        assert_eq!(
+            words,
+            [
+                "EditService",
+                "EditDest",
+                "AddDest",
+                "DelDest",
+                "AddService",
+                "AddDest",
+                "DelService"
+            ]
+        );
+        let mut kernel = Kernel(found);
+        ops.iter().for_each(|op| kernel.apply(op));
+        let foreign = kernel.0.remove(&service(9));
+        assert!(foreign.is_some(), "a service that is not ours stays");
+        assert_eq!(kernel.0, wanted);
+    }
+
+    fn tables() -> impl Strategy<Value = BTreeMap<ServiceKey, Entry>> {
+        let dests = proptest::collection::vec((1u8..6, 0i32..3), 0..5);
+        proptest::collection::btree_map(0u32..6, (0u32..2, dests), 0..6).prop_map(|t| {
+            t.into_iter()
+                .map(|(n, (timeout, dests))| (service(n), entry(timeout, &dests)))
+                .collect()
+        })
+    }
+
+    proptest! {
+        #[test]
+        fn whatever_is_found_becomes_what_is_wanted(found in tables(), wanted in tables()) {
+            let mut kernel = Kernel(found.clone());
+            for op in reconcile(&found, &wanted, |_| true) {
+                kernel.apply(&op);
+            }
+            prop_assert_eq!(kernel.0, wanted);
+        }
+    }
+}

@@ -90,3 +90,45 @@ pub fn quorum(vs: &Label, change: QuorumChange, numbers: Numbers, starting: bool
 pub fn pool_stopped(vs: &Label) -> Mail {
     pool(vs, false, "=> Shutting down <=".to_owned())
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use types::ScriptId;
+
+    #[test]
+    fn mails_of_checks_have_their_documented_bodies() {
+        use CheckName::{Bfd, Dns, Http, Misc, Ping, Smtp, Ssl, Tcp, Udp};
+        let at = || "10.0.0.2:25".parse().unwrap();
+        let misc = || Misc("/bin/check".into(), ScriptId(0));
+        let timed_out = Some(Reason::Script(Exit::TimedOut));
+        let refused = Some(Reason::ReadTimeout);
+        for (kind, failed, want) in [
+            (Tcp, None, "=> TCP CHECK succeed on service <="),
+            (Tcp, refused, "=> TCP CHECK failed on service <="),
+            (Udp, refused, "=> UDP CHECK failed on service <="),
+            (Ping, None, "=> ICMP CHECK succeed on service <="),
+            (Http, None, "=> CHECK succeed on service <="),
+            (Ssl, refused, "=> CHECK failed on service : HTTP/SSL request failed <="),
+            (Smtp(at()), None, "=> CHECK succeed on service <="),
+            (
+                Smtp(at()),
+                Some(Reason::BadHelo),
+                "=> CHECK failed on service : Bad HELO response from server [10.0.0.2]:25 <=",
+            ),
+            (Dns(at()), None, "=> DNS_CHECK: succeed on service <="),
+            (Dns(at()), refused, "=> DNS_CHECK: failed on service <="),
+            (misc(), None, "=> MISC CHECK succeeded on service <="),
+            (misc(), refused, "=> MISC CHECK failed on service <="),
+            (misc(), timed_out, "=> MISC CHECK timed out on service <="),
+            (Bfd("b".into()), None, "=> BFD CHECK b succeeded on service <="),
+            (Bfd("b".into()), Some(Reason::Session), "=> BFD CHECK b failed on service <="),
+        ] {
+            let label = CheckLabel { kind, rs: "RS".into(), vs: "VS".into(), retry: 0 };
+            let mail = checked(&label, failed.is_none(), failed);
+            assert_eq!(mail.body, want);
+            let state = if failed.is_none() { "UP" } else { "DOWN" };
+            assert_eq!(mail.subject, format!("Realserver RS of virtual server VS - {state}"));
+        }
+    }
+}

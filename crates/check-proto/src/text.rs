@@ -335,3 +335,6 @@ fn dns_reason(reason: Reason, to: SocketAddr) -> String {
         _ => "failed".to_owned(),
     }
 }
+
+#[cfg(test)]
+mod tests;

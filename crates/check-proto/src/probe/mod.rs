@@ -467,3 +467,6 @@ impl Probe {
         }
     }
 }
+
+#[cfg(test)]
+mod tests;

@@ -92,11 +92,11 @@ enum Step {
 
 fn config(shape: &[u8]) -> Prepared {
     let mut vs = virtual_server(&[]);
-    vs.ha_suspend = shape.len() % 3 == 0;
-    vs.sorry_server = (shape.len() % 2 == 0).then(|| sorry(shape.len() % 4 == 0));
+    vs.ha_suspend = shape.len().is_multiple_of(3);
+    vs.sorry_server = shape.len().is_multiple_of(2).then(|| sorry(shape.len().is_multiple_of(4)));
     for (n, kind) in (1..).zip(shape) {
         let mut rs = real_server(n, u32::from(*kind % 5));
-        rs.inhibit_on_failure = kind % 2 == 0;
+        rs.inhibit_on_failure = kind.is_multiple_of(2);
         rs.smtp_alert = true;
         rs.checkers = vec![match kind % 6 {
             0 => checker(CheckKind::Tcp(connect())),
