@@ -1,4 +1,4 @@
-//! Every file in `etc/` passes the check of the program, without a word.
+//! Every file in `etc/` passes the check of the program, without a complaint.
 
 use std::os::unix::process::ExitStatusExt;
 use std::path::{Path, PathBuf};
@@ -6,6 +6,7 @@ use std::path::{Path, PathBuf};
 use conformance::{Lan, on_both};
 use lab::{Context, Result, Subject};
 
+const NOT_YET: &str = "is accepted but not acted upon yet";
 const SIGTERM: i32 = 15;
 
 /// All configuration files under `etc/`.
@@ -37,7 +38,9 @@ fn every_sample_passes_the_check(subject: &Subject) -> Result<()> {
         let said = [output.stdout, output.stderr].concat();
         let said = String::from_utf8_lossy(&said);
         assert!(output.status.success(), "{}: {}\n{said}", sample.display(), output.status);
-        assert_eq!(said.trim(), "", "{}", sample.display());
+        // What is parsed, but built later.
+        let complaints: Vec<&str> = said.lines().filter(|line| !line.contains(NOT_YET)).collect();
+        assert!(complaints.is_empty(), "{}: {complaints:?}", sample.display());
     }
     Ok(())
 }

@@ -241,18 +241,18 @@ fn await_end(mut child: Child, ended: Arc<Ended>) {
 }
 
 /// Kills a process with all its descendants. The parent is stopped first, so that it respawns
-/// nothing meanwhile; `gone` says that it was reaped, and that its number may be another's.
+/// nothing, and killed last, so that its children do not see it go and leave in order. `gone`
+/// says that it was reaped, and that its number may be another's.
 fn kill_tree(pid: i32, gone: impl Fn() -> bool) {
     if gone() {
         return;
     }
     // Errors mean that a process is gone already.
     let _ = procs::signal(pid, Signal::SIGSTOP);
-    let family = procs::descendants(pid);
-    let _ = procs::signal(pid, Signal::SIGKILL);
-    for child in family {
+    for child in procs::descendants(pid) {
         let _ = procs::signal(child, Signal::SIGKILL);
     }
+    let _ = procs::signal(pid, Signal::SIGKILL);
 }
 
 /// A folder of its own in the system's temporary folder, removed on drop.
