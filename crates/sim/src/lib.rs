@@ -9,4 +9,5 @@ pub mod config;
 pub mod craft;
 pub mod rng;
 pub mod script;
+pub mod stream;
 pub mod world;

@@ -166,15 +166,21 @@ impl Node {
             return;
         }
         let scope = self.scope(id);
-        let waiting = self.members(&scope).any(|i| i.waiting && i.state == State::Init);
+        let silent = |i: &Instance| i.waiting && i.state == State::Init;
+        let waiting = self.members(&scope).any(silent);
         let faulty = self.members(&scope).any(|i| !i.causes.is_empty());
-        if waiting {
-            return;
-        }
-        if faulty {
-            self.fault(id, &scope, reason, at);
-        } else {
-            self.recover(id, &scope, reason, at);
+        match (faulty, waiting) {
+            (true, false) => self.fault(id, &scope, reason, at),
+            // Nothing is told of a group before its scripts have run; but a
+            // reload may have put one that waits beside others.
+            (true, true) => {
+                let runs =
+                    |id: &&InstanceId| self.get(**id).is_some_and(|i| i.state != State::Init);
+                let running: Vec<_> = scope.iter().filter(runs).copied().collect();
+                self.fault(id, &running, reason, at);
+            }
+            (false, true) => {}
+            (false, false) => self.recover(id, &scope, reason, at),
         }
     }
 

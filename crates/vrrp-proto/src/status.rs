@@ -138,8 +138,10 @@ impl Node {
         let Some(g) = i.group.and_then(|g| self.groups.get(g)) else { return Ok(()) };
         let fellows = || g.members.iter().filter_map(|m| self.get(*m));
         ensure(fellows().all(|f| (f.state == State::Master) == master), "the group is divided")?;
+        let mut running = fellows().filter(|f| f.state != State::Init);
+        let fault = i.state == State::Fault;
         ensure(
-            fellows().all(|f| (f.state == State::Fault) == (i.state == State::Fault)),
+            i.state == State::Init || running.all(|f| (f.state == State::Fault) == fault),
             "the group is partly in FAULT",
         )
     }
