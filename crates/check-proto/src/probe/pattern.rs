@@ -66,7 +66,7 @@ impl Patterns {
     }
 }
 
-/// A search went over [`STEPS_MAX`].
+/// A search needed more steps than a search may take.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct TooManySteps;
 
