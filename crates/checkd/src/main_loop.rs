@@ -36,14 +36,13 @@ const SIGNALS: Token = Token(1);
 /// The checker role: runs until core says so or is gone. Returns the exit
 /// status.
 pub fn run(entered: Entered) -> i32 {
-    let status = match Checker::start(entered).and_then(|mut role| role.run()) {
+    match Checker::start(entered).and_then(|mut role| role.run()) {
         Ok(()) => 0,
         Err(e) => {
             error!("{e}");
             e.status
         }
-    };
-    status
+    }
 }
 
 /// Why the role ends.

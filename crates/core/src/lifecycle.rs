@@ -313,9 +313,10 @@ impl Core {
         reason: &str,
         status: i32,
     ) {
+        let preparing = self.is_preparing(generation);
         let Some(slot) = self.slots.get_mut(at) else { return };
         let role = slot.role;
-        if self.is_preparing(generation) {
+        if preparing {
             return self.reload_refused(role, reason);
         }
         error!("{} process: {reason}", crate::supervise::title(role));

@@ -121,11 +121,10 @@ impl Core {
 
     /// A role is ready to run what it has prepared.
     pub(crate) fn on_ready(&mut self, at: usize, generation: Generation) {
+        let preparing = self.is_preparing(generation);
         let Some(slot) = self.slots.get_mut(at) else { return };
         let role = slot.role;
-        if self.is_preparing(generation)
-            && let Some(reload) = &mut self.reload
-        {
+        if preparing && let Some(reload) = &mut self.reload {
             reload.waiting.retain(|r| *r != role);
             return self.commit_when_ready();
         }
