@@ -49,15 +49,14 @@ pub fn run() -> i32 {
     if let Some(file) = &options.config_test {
         return config_test::run(&options, file);
     }
-    let status = daemon(options, &args).unwrap_or_else(|stop| match stop {
+    daemon(options, &args).unwrap_or_else(|stop| match stop {
         Stop::Exit(status) => status,
         Stop::Failed(what, e) => {
             error!("{what}: {e}");
             eprintln!("keepalived: {what}: {e}");
             EXIT_SOFTWARE
         }
-    });
-    status
+    })
 }
 
 /// Why the daemon does not start.
