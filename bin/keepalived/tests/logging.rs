@@ -91,7 +91,8 @@ fn syslog_gets_ident_pid_facility_and_severity() {
     }
     assert!(said.last().unwrap().ends_with("died: Respawning"));
     procs::signal(pid, Signal::SIGTERM).unwrap();
-    let stopped = |l: &String| l.contains(" Keepalived_vrrp_blue[") && l.ends_with(": Stopped");
+    let stopped =
+        |l: &String| l.contains(" Keepalived_healthcheckers_blue[") && l.ends_with(": Stopped");
     while !said.iter().any(stopped) {
         let len = syslog.recv(&mut buf).unwrap_or_else(|e| panic!("{e}: {said:#?}"));
         said.push(String::from_utf8_lossy(&buf[..len]).into_owned());
