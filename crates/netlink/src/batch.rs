@@ -11,6 +11,8 @@
 
 use crate::addr::{self, AddrSpec};
 use crate::error::NlError;
+use crate::route::{self, RouteSpec};
+use crate::rule::{self, RuleSpec};
 use crate::socket::NlSocket;
 use crate::wire::{self, Msg};
 use core::time::Duration;
@@ -128,6 +130,26 @@ impl Batch {
     /// Queues the removal of an address; one that is not there is an error (`EADDRNOTAVAIL`).
     pub fn del_addr(&mut self, spec: &AddrSpec) -> Seq {
         self.push(addr::DEL, 0, |msg| spec.encode_del(msg))
+    }
+
+    /// Queues the setting of a route, among equal ones as its spec says.
+    pub fn add_route(&mut self, spec: &RouteSpec) -> Seq {
+        self.push(route::NEW, spec.insert.flags(), |msg| spec.encode_new(msg))
+    }
+
+    /// Queues the removal of a route; one that is not there is an error (`ESRCH`).
+    pub fn del_route(&mut self, spec: &RouteSpec) -> Seq {
+        self.push(route::DEL, 0, |msg| spec.encode_del(msg))
+    }
+
+    /// Queues the setting of a rule; one that is there already is an error (`EEXIST`).
+    pub fn add_rule(&mut self, spec: &RuleSpec) -> Seq {
+        self.push(rule::NEW, wire::F_CREATE | wire::F_EXCL, |msg| spec.encode(msg))
+    }
+
+    /// Queues the removal of a rule; one that is not there is an error (`ENOENT`).
+    pub fn del_rule(&mut self, spec: &RuleSpec) -> Seq {
+        self.push(rule::DEL, 0, |msg| spec.encode(msg))
     }
 
     /// Requests that have not been sent.

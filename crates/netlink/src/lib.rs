@@ -5,7 +5,7 @@
 //! address to add and when is the caller's.
 //!
 //! - [`wire`]: message and attribute framing (`linux/netlink.h`).
-//! - [`addr`], [`link`]: `RTM_*ADDR` and `RTM_*LINK`.
+//! - [`addr`], [`link`], [`route`], [`rule`]: `RTM_*ADDR`, `RTM_*LINK`, `RTM_*ROUTE`, `RTM_*RULE`.
 //! - [`socket`]: [`NlSocket`], for single requests, dumps and notifications.
 //! - [`batch`]: [`Batch`], many requests per system call, answers counted.
 
@@ -13,6 +13,8 @@ pub mod addr;
 pub mod batch;
 pub mod error;
 pub mod link;
+pub mod route;
+pub mod rule;
 pub mod socket;
 pub mod wire;
 
@@ -20,4 +22,6 @@ pub use addr::{AddrEvent, AddrSpec};
 pub use batch::{Batch, Outcome, Pace, Seq};
 pub use error::NlError;
 pub use link::Link;
-pub use socket::{Event, NlSocket};
+pub use route::{RouteEvent, RouteFilter, RouteSpec};
+pub use rule::{RuleEvent, RuleSpec};
+pub use socket::{Event, FibEvent, NlSocket};

@@ -8,12 +8,15 @@
 use crate::addr::{self, AddrEvent, AddrSpec};
 use crate::error::NlError;
 use crate::link::{self, Link};
+use crate::route::{self, RouteEvent, RouteFilter, RouteSpec};
+use crate::rule::{self, RuleEvent, RuleSpec};
 use crate::wire::{self, Msg};
 use netlink_sys::{Socket, SocketAddr, protocols::NETLINK_ROUTE};
 use nix::libc;
 use nix::sys::socket::{setsockopt, sockopt};
 use std::io;
 use std::os::fd::{AsFd, AsRawFd, BorrowedFd, RawFd};
+use types::Family;
 
 /// One read's worth of answers; the kernel never sends a larger rtnetlink datagram when the
 /// reader offers this much.
@@ -38,6 +41,21 @@ pub enum Event {
     /// later than the loss.
     Overrun,
 }
+
+/// News of routes and rules.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum FibEvent {
+    /// A route appeared, changed or went.
+    Route(RouteEvent),
+    /// A rule appeared or went.
+    Rule(RuleEvent),
+    /// Notifications were lost (`ENOBUFS`): what the caller believes may be wrong until it has
+    /// taken [`NlSocket::dump_routes`] and [`NlSocket::dump_rules`] anew.
+    Overrun,
+}
+
+/// `RTMGRP_*` of IPv6 rules (`RTNLGRP_IPV6_RULE`).
+const GROUP_IPV6_RULE: u32 = 1 << 18;
 
 /// A rtnetlink socket.
 #[derive(Debug)]
@@ -66,6 +84,20 @@ impl NlSocket {
     pub fn monitor(rcvbuf: usize) -> io::Result<Self> {
         let groups = libc::RTMGRP_LINK | libc::RTMGRP_IPV4_IFADDR | libc::RTMGRP_IPV6_IFADDR;
         let socket = Self::open(groups as u32)?;
+        socket.set_rcvbuf(rcvbuf)?;
+        Ok(socket)
+    }
+
+    /// Opens a socket that hears of IPv4 and IPv6 routes and rules, for
+    /// [`NlSocket::recv_fib_events`]. It is apart from [`NlSocket::monitor`] because a routing
+    /// daemon's churn must never cost news of links and addresses.
+    ///
+    /// # Errors
+    /// Those of socket(2), bind(2) and setsockopt(2).
+    pub fn monitor_fib(rcvbuf: usize) -> io::Result<Self> {
+        let routes = libc::RTMGRP_IPV4_ROUTE | libc::RTMGRP_IPV6_ROUTE;
+        let groups = (routes | libc::RTMGRP_IPV4_RULE) as u32 | GROUP_IPV6_RULE;
+        let socket = Self::open(groups)?;
         socket.set_rcvbuf(rcvbuf)?;
         Ok(socket)
     }
@@ -131,12 +163,30 @@ impl NlSocket {
     /// # Errors
     /// Those of recvfrom(2), save that nothing to read is no error and a loss is
     /// [`Event::Overrun`].
-    pub fn recv_events(&mut self, mut news: impl FnMut(Event)) -> io::Result<()> {
+    pub fn recv_events(&mut self, news: impl FnMut(Event)) -> io::Result<()> {
+        self.recv_news(event, Event::Overrun, news)
+    }
+
+    /// The same for a socket of [`NlSocket::monitor_fib`].
+    ///
+    /// # Errors
+    /// Those of recvfrom(2), save that nothing to read is no error and a loss is
+    /// [`FibEvent::Overrun`].
+    pub fn recv_fib_events(&mut self, news: impl FnMut(FibEvent)) -> io::Result<()> {
+        self.recv_news(fib_event, FibEvent::Overrun, news)
+    }
+
+    fn recv_news<T: Clone>(
+        &mut self,
+        parse: fn(wire::Message<'_>) -> Option<T>,
+        overrun: T,
+        mut news: impl FnMut(T),
+    ) -> io::Result<()> {
         for _ in 0..EVENTS_PER_CALL {
             match self.receive() {
-                Ok(datagram) => wire::messages(datagram).filter_map(event).for_each(&mut news),
+                Ok(datagram) => wire::messages(datagram).filter_map(parse).for_each(&mut news),
                 Err(e) if e.kind() == io::ErrorKind::WouldBlock => return Ok(()),
-                Err(e) if e.raw_os_error() == Some(libc::ENOBUFS) => news(Event::Overrun),
+                Err(e) if e.raw_os_error() == Some(libc::ENOBUFS) => news(overrun.clone()),
                 Err(e) => return Err(e),
             }
         }
@@ -160,6 +210,30 @@ impl NlSocket {
     pub fn dump_addrs(&mut self) -> Result<Vec<AddrSpec>, NlError> {
         self.dump(addr::GET, addr::encode_dump, |kind, payload| {
             (kind == addr::NEW).then(|| AddrSpec::parse(payload)).flatten()
+        })
+    }
+
+    /// The IPv4 and IPv6 routes of the network namespace that `filter` lets through, of all
+    /// tables if it names none.
+    ///
+    /// # Errors
+    /// The kernel's refusal (`ENOENT` for a table that does not exist), or that of the system
+    /// calls.
+    pub fn dump_routes(&mut self, filter: RouteFilter) -> Result<Vec<RouteSpec>, NlError> {
+        let encode = |msg: &mut Msg<'_>| route::encode_dump(filter, msg);
+        self.dump(route::GET, encode, |kind, payload| {
+            (kind == route::NEW).then(|| RouteSpec::parse(payload)).flatten()
+        })
+    }
+
+    /// The rules of one family or, without one, of both.
+    ///
+    /// # Errors
+    /// The kernel's refusal, or that of the system calls.
+    pub fn dump_rules(&mut self, family: Option<Family>) -> Result<Vec<RuleSpec>, NlError> {
+        let encode = |msg: &mut Msg<'_>| rule::encode_dump(family, msg);
+        self.dump(rule::GET, encode, |kind, payload| {
+            (kind == rule::NEW).then(|| RuleSpec::parse(payload)).flatten()
         })
     }
 
@@ -258,6 +332,21 @@ fn event(message: wire::Message<'_>) -> Option<Event> {
         link::DEL => Link::parse(message.payload).map(Event::LinkGone),
         addr::NEW | addr::DEL => AddrSpec::parse(message.payload)
             .map(|spec| Event::Addr(AddrEvent { new: message.kind == addr::NEW, spec })),
+        _ => None,
+    }
+}
+
+fn fib_event(message: wire::Message<'_>) -> Option<FibEvent> {
+    match message.kind {
+        route::NEW | route::DEL => RouteSpec::parse(message.payload).map(|spec| {
+            FibEvent::Route(RouteEvent {
+                new: message.kind == route::NEW,
+                replaced: message.flags & wire::F_REPLACE != 0,
+                spec,
+            })
+        }),
+        rule::NEW | rule::DEL => RuleSpec::parse(message.payload)
+            .map(|spec| FibEvent::Rule(RuleEvent { new: message.kind == rule::NEW, spec })),
         _ => None,
     }
 }

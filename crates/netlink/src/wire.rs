@@ -38,8 +38,10 @@ pub const F_REPLACE: u16 = libc::NLM_F_REPLACE as u16;
 pub const F_EXCL: u16 = libc::NLM_F_EXCL as u16;
 /// `NLM_F_CREATE`.
 pub const F_CREATE: u16 = libc::NLM_F_CREATE as u16;
+/// `NLM_F_APPEND`.
+pub const F_APPEND: u16 = libc::NLM_F_APPEND as u16;
 
-const fn align(len: usize) -> usize {
+pub(crate) const fn align(len: usize) -> usize {
     (len + 3) & !3
 }
 
@@ -53,6 +55,18 @@ pub fn u16_at(bytes: &[u8], at: usize) -> Option<u16> {
 pub fn u32_at(bytes: &[u8], at: usize) -> Option<u32> {
     let raw = bytes.get(at..at.checked_add(4)?)?;
     raw.try_into().ok().map(u32::from_ne_bytes)
+}
+
+/// The eight bytes at `at`, most significant first.
+pub fn be64_at(bytes: &[u8], at: usize) -> Option<u64> {
+    let raw = bytes.get(at..at.checked_add(8)?)?;
+    raw.try_into().ok().map(u64::from_be_bytes)
+}
+
+/// The four bytes at `at`, most significant first.
+pub fn be32_at(bytes: &[u8], at: usize) -> Option<u32> {
+    let raw = bytes.get(at..at.checked_add(4)?)?;
+    raw.try_into().ok().map(u32::from_be_bytes)
 }
 
 /// An address attribute of 4 or 16 bytes.
@@ -173,6 +187,11 @@ impl<'a> Msg<'a> {
         self.attr(kind, &[value]);
     }
 
+    /// Appends a two-byte attribute.
+    pub fn attr_u16(&mut self, kind: u16, value: u16) {
+        self.attr(kind, &value.to_ne_bytes());
+    }
+
     /// Appends a four-byte attribute.
     pub fn attr_u32(&mut self, kind: u16, value: u32) {
         self.attr(kind, &value.to_ne_bytes());
@@ -199,9 +218,22 @@ impl<'a> Msg<'a> {
 
     /// Appends an attribute that holds the attributes which `body` appends.
     pub fn nest(&mut self, kind: u16, body: impl FnOnce(&mut Msg<'_>)) {
+        let [k0, k1] = (kind | ATTR_NESTED).to_ne_bytes();
+        self.counted(&[0, 0, k0, k1], body);
+    }
+
+    /// The same for an attribute whose content is no plain list of attributes, and so has no
+    /// `NLA_F_NESTED` (`RTA_MULTIPATH`).
+    pub fn wrap(&mut self, kind: u16, body: impl FnOnce(&mut Msg<'_>)) {
+        let [k0, k1] = kind.to_ne_bytes();
+        self.counted(&[0, 0, k0, k1], body);
+    }
+
+    /// Appends a struct, a multiple of four bytes long, whose first two bytes are to hold the
+    /// length of itself and of what `body` appends (`struct rtnexthop`).
+    pub fn counted(&mut self, head: &[u8], body: impl FnOnce(&mut Msg<'_>)) {
         let at = self.buf.len();
-        self.buf.extend_from_slice(&[0; 2]);
-        self.buf.extend_from_slice(&(kind | ATTR_NESTED).to_ne_bytes());
+        self.buf.extend_from_slice(head);
         body(self);
         let len = u16::try_from(self.buf.len() - at).unwrap_or(u16::MAX);
         if let Some(slot) = self.buf.get_mut(at..at + 2) {
