@@ -21,6 +21,7 @@ use core::net::IpAddr;
 use model::global::FlushOnStop;
 use model::lvs::{GroupEntry, Protocol, Service, VirtualServerGroup};
 use std::collections::{BTreeSet, HashMap};
+use told::Watchers;
 use types::{Mono, TrackId};
 
 pub use checker::{CheckerStatus, Last};
@@ -109,6 +110,8 @@ pub struct Node {
     spread: Spread,
     addresses: HashMap<IpAddr, u32>,
     sessions: HashMap<Box<str>, bool>,
+    /// Who is told of what.
+    watchers: Watchers,
     /// Scratch of one probe's actions.
     scratch: Vec<probe::Action>,
 }
@@ -141,10 +144,10 @@ impl Node {
             spread: Spread::new(seed),
             addresses,
             sessions: HashMap::new(),
+            watchers: Watchers::default(),
             scratch: Vec::new(),
         };
-        let init_notifies = prepared.options.rs_init_notifies;
-        node.take_over(now, prepared, &facts.values, init_notifies, out);
+        node.take_over(now, prepared, &facts.values, out);
         node
     }
 
@@ -152,7 +155,7 @@ impl Node {
     /// under their new ids. Checkers that ask the same as before keep their
     /// verdicts, their pace and what they are at.
     pub fn reload(&mut self, now: Mono, prepared: Prepared, values: &[i64], out: &mut Vec<Action>) {
-        self.take_over(now, prepared, values, false, out);
+        self.take_over(now, prepared, values, out);
     }
 
     /// When it wants a tick.
@@ -174,6 +177,10 @@ impl Node {
             Input::Address { addr, present } => self.address(now, addr, present, out),
             Input::Track { track, value } => self.track(track, value, out),
             Input::Session { name, up } => self.session(name, up, out),
+        }
+        // Linear in the number of checkers: for large nodes left to tests.
+        if cfg!(debug_assertions) && self.checkers.len() <= 64 {
+            self.check_invariants();
         }
     }
 

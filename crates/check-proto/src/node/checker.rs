@@ -67,6 +67,8 @@ pub struct CheckerStatus<'a> {
     pub id: CheckerId,
     /// Its names.
     pub label: &'a CheckLabel,
+    /// As configured.
+    pub kind: &'a CheckKind,
     /// False while suspended.
     pub enabled: bool,
     /// Last verdict that counted.
@@ -90,6 +92,7 @@ impl Checker {
         CheckerStatus {
             id,
             label: &self.label,
+            kind: &self.kind,
             enabled,
             up: self.health.is_up(),
             has_run: self.health.has_run(),

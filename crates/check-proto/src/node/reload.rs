@@ -2,6 +2,7 @@
 //! one that runs.
 
 use super::checker::{Checker, Share};
+use super::told::Watchers;
 use super::{Node, Vs, sum, told};
 use crate::action::Action;
 use crate::event::{CheckerChange, Event};
@@ -32,7 +33,6 @@ impl Node {
         now: Mono,
         prepared: Prepared,
         values: &[i64],
-        init_notifies: bool,
         out: &mut Vec<Action>,
     ) {
         self.options = prepared.options;
@@ -46,7 +46,7 @@ impl Node {
         }
         for (at, ready) in prepared.pools.into_iter().enumerate() {
             let before = old.get_mut(&ready.key).and_then(Vec::pop);
-            self.install(now, at, ready, before, values, init_notifies, out);
+            self.install(now, at, ready, before, values, out);
         }
         // Last, so that a service that stays under another name is never gone.
         let mut gone: HashMap<u32, Vs> =
@@ -56,9 +56,10 @@ impl Node {
                 self.remove(vs, out);
             }
         }
+        let all = (0..).zip(&self.checkers);
+        self.watchers = Watchers::of(all.filter_map(|(id, c)| Some((id, &c.as_ref()?.kind))));
     }
 
-    #[allow(clippy::too_many_arguments)] // one call, of everything there is
     fn install(
         &mut self,
         now: Mono,
@@ -66,7 +67,6 @@ impl Node {
         ready: Ready,
         before: Option<Vs>,
         values: &[i64],
-        init_notifies: bool,
         out: &mut Vec<Action>,
     ) {
         let mut servers = before.as_ref().map(servers_of).unwrap_or_default();
@@ -85,13 +85,14 @@ impl Node {
         for id in servers.into_values().flat_map(|s| s.ids) {
             self.retire(id, out);
         }
+        let told = self.options.rs_init_notifies;
         let cx = &mut Cx { table: &mut self.table, out };
         match &before {
             Some(old) => {
                 tell_entries(old, &vs, cx);
-                vs.pool.replace(&old.pool, &standing, cx);
+                vs.pool.replace(&old.pool, &standing, told, cx);
             }
-            None => vs.pool.start(&standing, init_notifies, cx),
+            None => vs.pool.start(&standing, told, cx),
         }
         self.announce(&vs, out);
         self.pools.push(vs);

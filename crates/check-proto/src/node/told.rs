@@ -8,6 +8,7 @@ use crate::health::Health;
 use crate::probe::file::{self, Reading};
 use crate::probe::{Reason, bfd};
 use model::lvs::CheckKind;
+use std::collections::HashMap;
 use types::TrackId;
 
 /// Health and share of the weight that the facts give a checker at its start.
@@ -31,6 +32,29 @@ pub(super) fn initial(
     }
 }
 
+/// Checkers by what they are told of.
+#[derive(Debug, Default)]
+pub(super) struct Watchers {
+    tracks: HashMap<TrackId, Vec<u32>>,
+    sessions: HashMap<Box<str>, Vec<u32>>,
+}
+
+impl Watchers {
+    pub fn of<'a>(kinds: impl Iterator<Item = (u32, &'a CheckKind)>) -> Self {
+        let mut w = Watchers::default();
+        for (id, kind) in kinds {
+            match kind {
+                CheckKind::File { track, .. } => w.tracks.entry(*track).or_default().push(id),
+                CheckKind::Bfd { name } => {
+                    w.sessions.entry(name.as_str().into()).or_default().push(id);
+                }
+                _ => {}
+            }
+        }
+        w
+    }
+}
+
 fn standing(reading: Reading) -> (bool, Share) {
     match reading {
         Reading::Add(n) => (true, Share::Add(n)),
@@ -39,15 +63,8 @@ fn standing(reading: Reading) -> (bool, Share) {
 }
 
 impl Node {
-    fn ids(&self, wanted: impl Fn(&CheckKind) -> bool) -> Vec<u32> {
-        let all = (0..).zip(&self.checkers);
-        all.filter_map(|(id, c)| wanted(&c.as_ref()?.kind).then_some(id)).collect()
-    }
-
     pub(super) fn track(&mut self, track: TrackId, value: i64, out: &mut Vec<Action>) {
-        let of_track =
-            |kind: &CheckKind| matches!(kind, CheckKind::File { track: t, .. } if *t == track);
-        for id in self.ids(of_track) {
+        for id in self.watchers.tracks.get(&track).cloned().unwrap_or_default() {
             self.file(id, value, out);
         }
     }
@@ -75,8 +92,7 @@ impl Node {
 
     pub(super) fn session(&mut self, name: &str, up: bool, out: &mut Vec<Action>) {
         self.sessions.insert(name.into(), up);
-        let of_name = |kind: &CheckKind| matches!(kind, CheckKind::Bfd { name: n } if n == name);
-        for id in self.ids(of_name) {
+        for id in self.watchers.sessions.get(name).cloned().unwrap_or_default() {
             let Some(c) = self.checker_mut(id) else { continue };
             if !bfd::is_news(bfd::Fact { up }, c.health.is_up(), c.health.has_run()) {
                 continue;

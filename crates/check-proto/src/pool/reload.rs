@@ -24,8 +24,15 @@ fn by_addr(servers: &[Server]) -> ByAddr<'_> {
 impl Pool {
     /// Takes over from `old`, which this pool replaces under the same id.
     /// `standing` tells per server of this pool how its checkers see it.
-    /// Nothing that stays as it was is touched.
-    pub fn replace(&mut self, old: &Pool, standing: &[Standing], cx: &mut Cx<'_>) {
+    /// Nothing that stays as it was is touched. `init_notifies` tells the
+    /// servers that are new and in it.
+    pub fn replace(
+        &mut self,
+        old: &Pool,
+        standing: &[Standing],
+        init_notifies: bool,
+        cx: &mut Cx<'_>,
+    ) {
         self.quorum_up = old.quorum_up;
         self.told = old.told;
         self.swap_services(old, cx);
@@ -37,7 +44,7 @@ impl Pool {
         self.claim_all(cx);
         self.claim_sorry(cx);
         self.prune(cx);
-        self.tell_changes(&before, cx);
+        self.tell_changes(&before, init_notifies, cx);
         self.evaluate(false, cx);
         if !self.quorum_up {
             self.sorry_in(cx);
@@ -109,12 +116,15 @@ impl Pool {
         }
     }
 
-    /// Servers that stay but whose checkers now see them otherwise.
-    fn tell_changes(&mut self, before: &ByAddr<'_>, cx: &mut Cx<'_>) {
+    /// Servers that stay but whose checkers now see them otherwise, and new
+    /// ones.
+    fn tell_changes(&mut self, before: &ByAddr<'_>, init_notifies: bool, cx: &mut Cx<'_>) {
         for i in 0..self.servers.len() {
             let Some(s) = self.servers.get(i) else { continue };
             if before.contains_key(&(s.addr, s.port)) {
                 self.flip(i, s.failed == 0, cx);
+            } else if s.alive && init_notifies {
+                self.notify(i, cx);
             }
         }
     }

@@ -54,7 +54,7 @@ impl World {
         let new = Pool::new(1, vs, services(vs));
         let old = core::mem::replace(&mut self.pool, new);
         let standing = standing(vs, failed);
-        self.act(|pool, cx| pool.replace(&old, &standing, cx))
+        self.act(|pool, cx| pool.replace(&old, &standing, false, cx))
     }
 }
 

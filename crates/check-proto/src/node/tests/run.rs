@@ -148,10 +148,33 @@ fn an_alpha_server_joins_when_its_check_succeeds_and_its_failure_is_told() {
 }
 
 #[test]
+fn the_first_success_of_a_script_is_not_mailed() {
+    let mut vs = with(vec![Config { retry: 0, ..checker(misc(7)) }]);
+    vs.real_servers[0].smtp_alert = true;
+    let mut w = World::of(vs);
+    w.answer("0.0.0.7", exit(0));
+    w.run_to(5_000);
+    let mails =
+        |w: &mut World| w.lines().into_iter().filter(|l| l.starts_with("mail")).collect::<Vec<_>>();
+    assert_eq!(mails(&mut w), Vec::<String>::new());
+    w.answer("0.0.0.7", Answer::Exit(Exit::TimedOut, Duration::from_secs(10)));
+    w.run_to(25_000);
+    assert_eq!(
+        mails(&mut w),
+        [format!(
+            "mail Realserver {RS} of virtual server {VS} - DOWN \
+             => MISC CHECK timed out on service <="
+        )]
+    );
+}
+
+#[test]
 fn servers_that_start_in_the_pool_are_told_when_asked() {
     let options = Options { rs_init_notifies: true, ..Options::default() };
     let mut w = World::new(prepared(vec![virtual_server(&[1])], options), Facts::default());
     assert_eq!(w.lines()[0], format!("> RS {RS} {VS} UP"));
+    w.reload(prepared(vec![virtual_server(&[1, 1])], options), &[]);
+    assert_eq!(w.lines()[0], format!("> RS [10.1.0.2]:tcp:80 {VS} UP"));
 }
 
 #[test]
