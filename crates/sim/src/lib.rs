@@ -7,6 +7,7 @@
 pub mod chaos;
 pub mod config;
 pub mod craft;
+pub mod packets;
 pub mod rng;
 pub mod script;
 pub mod stream;
