@@ -241,16 +241,21 @@ fn await_end(mut child: Child, ended: Arc<Ended>) {
 }
 
 /// Kills a process with all its descendants. The parent is stopped first, so that it respawns
-/// nothing, and killed last, so that its children do not see it go and leave in order. `gone`
-/// says that it was reaped, and that its number may be another's.
+/// nothing, and killed only when they are dead, so that none sees it go and leaves in order.
+/// `gone` says that it was reaped, and that its number may be another's.
 fn kill_tree(pid: i32, gone: impl Fn() -> bool) {
     if gone() {
         return;
     }
     // Errors mean that a process is gone already.
     let _ = procs::signal(pid, Signal::SIGSTOP);
-    for child in procs::descendants(pid) {
-        let _ = procs::signal(child, Signal::SIGKILL);
+    procs::await_state(pid, 'T');
+    let descendants = procs::descendants(pid);
+    for child in &descendants {
+        let _ = procs::signal(*child, Signal::SIGKILL);
+    }
+    for child in descendants {
+        procs::await_state(child, 'Z');
     }
     let _ = procs::signal(pid, Signal::SIGKILL);
 }

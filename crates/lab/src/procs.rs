@@ -49,6 +49,18 @@ pub fn alive(pid: i32) -> bool {
     status(pid).is_ok_and(|status| !status.get("State").is_some_and(|s| s.starts_with(['Z', 'X'])))
 }
 
+/// Waits until a process is in a state (`T` stopped, `Z` a zombie) or gone. A signal takes its time
+/// on a busy machine.
+pub fn await_state(pid: i32, state: char) {
+    let until = std::time::Instant::now() + Duration::from_secs(5);
+    while let Ok(status) = status(pid)
+        && !status.get("State").is_some_and(|s| s.starts_with([state, 'Z', 'X']))
+        && std::time::Instant::now() < until
+    {
+        thread::yield_now();
+    }
+}
+
 /// `/proc/PID/status` by field.
 ///
 /// # Errors
