@@ -11,6 +11,7 @@
 
 use crate::addr::{self, AddrSpec};
 use crate::error::NlError;
+use crate::link::{self, LinkChange, LinkRef, NewLink};
 use crate::route::{self, RouteSpec};
 use crate::rule::{self, RuleSpec};
 use crate::socket::NlSocket;
@@ -150,6 +151,21 @@ impl Batch {
     /// Queues the removal of a rule; one that is not there is an error (`ENOENT`).
     pub fn del_rule(&mut self, spec: &RuleSpec) -> Seq {
         self.push(rule::DEL, 0, |msg| spec.encode(msg))
+    }
+
+    /// Queues the making of a link; one of that name is an error (`EEXIST`).
+    pub fn add_link(&mut self, spec: &NewLink) -> Seq {
+        self.push(link::NEW, wire::F_CREATE | wire::F_EXCL, |msg| spec.encode(msg))
+    }
+
+    /// Queues a change of a link; one that is not there is an error (`ENODEV`).
+    pub fn change_link(&mut self, link: LinkRef<'_>, change: &LinkChange) -> Seq {
+        self.push(link::NEW, 0, |msg| change.encode(link, msg))
+    }
+
+    /// Queues the removal of a link; one that is not there is an error (`ENODEV`).
+    pub fn del_link(&mut self, index: u32) -> Seq {
+        self.push(link::DEL, 0, |msg| link::encode_del(msg, index))
     }
 
     /// Requests that have not been sent.

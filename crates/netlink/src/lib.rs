@@ -21,7 +21,7 @@ pub mod wire;
 pub use addr::{AddrEvent, AddrSpec};
 pub use batch::{Batch, Outcome, Pace, Seq};
 pub use error::NlError;
-pub use link::Link;
+pub use link::{Link, LinkChange, NewLink};
 pub use route::{RouteEvent, RouteFilter, RouteSpec};
 pub use rule::{RuleEvent, RuleSpec};
 pub use socket::{Event, FibEvent, NlSocket};

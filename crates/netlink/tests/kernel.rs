@@ -1,7 +1,7 @@
 //! Against a real kernel, in network namespaces of the lab.
 
 use lab::{Host, Port, Switch};
-use netlink::link::{self, Macvlan};
+use netlink::link::{self, LinkKind, NewLink};
 use netlink::wire;
 use netlink::{AddrEvent, AddrSpec, Batch, Event, Link, NlSocket, Outcome, Seq};
 use std::collections::BTreeSet;
@@ -237,13 +237,8 @@ fn links_are_followed_from_creation_to_removal() {
     host.run(|| {
         let mut monitor = NlSocket::monitor(ROOM).unwrap();
         let mut ask = NlSocket::request().unwrap();
-        let macvlan = Macvlan {
-            name: "vrrp.7".to_owned(),
-            parent: *index,
-            mac,
-            mode: link::MACVLAN_PRIVATE,
-            group: 3,
-        };
+        let kind = LinkKind::Macvlan { mode: link::MACVLAN_PRIVATE };
+        let macvlan = NewLink { mac: Some(mac), group: 3, ..NewLink::new("vrrp.7", *index, kind) };
         let create = wire::F_CREATE | wire::F_EXCL;
         ask.execute(link::NEW, create, |msg| macvlan.encode(msg)).unwrap();
         let again = ask.execute(link::NEW, create, |msg| macvlan.encode(msg)).unwrap_err();

@@ -1,7 +1,16 @@
-//! `RTM_NEWLINK`, `RTM_DELLINK`, `RTM_SETLINK` (`linux/if_link.h`, rtnetlink(7)).
+//! `RTM_NEWLINK`, `RTM_DELLINK` (`linux/if_link.h`, rtnetlink(7)).
+//!
+//! Owns links as the kernel reports them ([`Link`]) and the requests that make ([`NewLink`]),
+//! change ([`LinkChange`]) and remove them.
+
+mod conf;
+mod make;
 
 use crate::wire::{self, Msg};
 use nix::libc;
+
+pub use conf::{AddrGenMode, Ipv4Conf, Ipv4Key};
+pub use make::{LinkChange, LinkKind, LinkRef, NewLink, encode_del, encode_set_up};
 
 /// `RTM_NEWLINK`.
 pub const NEW: u16 = libc::RTM_NEWLINK;
@@ -25,11 +34,23 @@ pub const F_MULTICAST: u32 = libc::IFF_MULTICAST as u32;
 
 /// `MACVLAN_MODE_PRIVATE`: the mode of a virtual-MAC link.
 pub const MACVLAN_PRIVATE: u32 = 1;
+/// `IPVLAN_MODE_L2`.
+pub const IPVLAN_L2: u16 = 0;
+/// `IPVLAN_F_PRIVATE`: no traffic among the ipvlans of a link.
+pub const IPVLAN_F_PRIVATE: u16 = 1;
+/// `IPVLAN_F_VEPA`: such traffic goes out to the switch.
+pub const IPVLAN_F_VEPA: u16 = 2;
 
 /// Length of `struct ifinfomsg`.
 const IFINFOMSG_LEN: usize = 16;
 /// `IFLA_MACVLAN_MODE`.
 const IFLA_MACVLAN_MODE: u16 = 1;
+/// `IFLA_IPVLAN_MODE`.
+const IFLA_IPVLAN_MODE: u16 = 1;
+/// `IFLA_IPVLAN_FLAGS`.
+const IFLA_IPVLAN_FLAGS: u16 = 2;
+/// `IFLA_VRF_TABLE`.
+const IFLA_VRF_TABLE: u16 = 1;
 /// `IFLA_PERM_ADDRESS`.
 const IFLA_PERM_ADDRESS: u16 = 54;
 
@@ -58,6 +79,14 @@ pub struct Link {
     pub kind: Option<String>,
     /// Mode of a macvlan (`MACVLAN_MODE_*`).
     pub macvlan_mode: Option<u32>,
+    /// Mode (`IPVLAN_MODE_*`) and flags (`IPVLAN_F_*`) of an ipvlan.
+    pub ipvlan: Option<(u16, u16)>,
+    /// Routing table of a VRF.
+    pub vrf_table: Option<u32>,
+    /// IPv4 settings; `None` without IPv4 on the link.
+    pub ipv4: Option<Ipv4Conf>,
+    /// How IPv6 makes link-local addresses; `None` without IPv6 on the link.
+    pub addr_gen_mode: Option<AddrGenMode>,
     /// `IF_OPER_*` of RFC 2863 (6 is up).
     pub operstate: u8,
     /// Index of the link below (`IFLA_LINK`). Of a veth it is the other end's index, in whatever
@@ -112,6 +141,7 @@ impl Link {
             libc::IFLA_OPERSTATE => self.operstate = value.first().copied().unwrap_or_default(),
             libc::IFLA_GROUP => self.group = wire::u32_at(value, 0).unwrap_or_default(),
             libc::IFLA_LINKINFO => self.take_info(value),
+            libc::IFLA_AF_SPEC => (self.ipv4, self.addr_gen_mode) = conf::parse(value),
             _ => {}
         }
     }
@@ -121,23 +151,31 @@ impl Link {
             match kind {
                 libc::IFLA_INFO_KIND => self.kind = Some(wire::string(value)),
                 // IFLA_INFO_KIND comes first, so the kind is known when its data arrives.
-                libc::IFLA_INFO_DATA if self.is_macvlan() => {
-                    self.macvlan_mode = wire::attrs(value)
-                        .find(|(kind, _)| *kind == IFLA_MACVLAN_MODE)
-                        .and_then(|(_, mode)| wire::u32_at(mode, 0));
-                }
+                libc::IFLA_INFO_DATA => self.take_info_data(value),
                 _ => {}
             }
         }
     }
-}
 
-fn header(msg: &mut Msg<'_>, index: u32, flags: u32, change: u32) {
-    let mut raw = [0u8; IFINFOMSG_LEN];
-    raw[4..8].copy_from_slice(&index.to_ne_bytes());
-    raw[8..12].copy_from_slice(&flags.to_ne_bytes());
-    raw[12..16].copy_from_slice(&change.to_ne_bytes());
-    msg.bytes(&raw);
+    fn take_info_data(&mut self, data: &[u8]) {
+        let find = |wanted| wire::attrs(data).find(|(kind, _)| *kind == wanted);
+        match self.kind.as_deref() {
+            Some("macvlan") => {
+                let mode = find(IFLA_MACVLAN_MODE);
+                self.macvlan_mode = mode.and_then(|(_, mode)| wire::u32_at(mode, 0));
+            }
+            Some("ipvlan") => {
+                let mode = find(IFLA_IPVLAN_MODE).and_then(|(_, mode)| wire::u16_at(mode, 0));
+                let flags = find(IFLA_IPVLAN_FLAGS).and_then(|(_, flags)| wire::u16_at(flags, 0));
+                self.ipvlan = mode.map(|mode| (mode, flags.unwrap_or_default()));
+            }
+            Some("vrf") => {
+                let table = find(IFLA_VRF_TABLE);
+                self.vrf_table = table.and_then(|(_, table)| wire::u32_at(table, 0));
+            }
+            _ => {}
+        }
+    }
 }
 
 /// Appends the body of an `RTM_GETLINK` dump.
@@ -145,46 +183,13 @@ pub fn encode_dump(msg: &mut Msg<'_>) {
     header(msg, 0, 0, 0);
 }
 
-/// Appends the body of an `RTM_NEWLINK` request that sets a link up or down.
-pub fn encode_set_up(msg: &mut Msg<'_>, index: u32, up: bool) {
-    header(msg, index, if up { F_UP } else { 0 }, F_UP);
-}
-
-/// Appends the body of an `RTM_DELLINK` request.
-pub fn encode_del(msg: &mut Msg<'_>, index: u32) {
-    header(msg, index, 0, 0);
-}
-
-/// A macvlan to be made; the request is `RTM_NEWLINK` with create and exclusive flags.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Macvlan {
-    /// Name of the new link, at most 15 bytes.
-    pub name: String,
-    /// Index of the link it sits on.
-    pub parent: u32,
-    /// Its link-layer address.
-    pub mac: [u8; 6],
-    /// `MACVLAN_MODE_*`, [`MACVLAN_PRIVATE`] for a virtual router.
-    pub mode: u32,
-    /// Device group.
-    pub group: u32,
-}
-
-impl Macvlan {
-    /// Appends the body of the request.
-    pub fn encode(&self, msg: &mut Msg<'_>) {
-        header(msg, 0, 0, 0);
-        msg.attr_str(libc::IFLA_IFNAME, &self.name);
-        msg.attr_u32(libc::IFLA_LINK, self.parent);
-        msg.attr(libc::IFLA_ADDRESS, &self.mac);
-        if self.group != 0 {
-            msg.attr_u32(libc::IFLA_GROUP, self.group);
-        }
-        msg.nest(libc::IFLA_LINKINFO, |info| {
-            info.attr_str(libc::IFLA_INFO_KIND, "macvlan");
-            info.nest(libc::IFLA_INFO_DATA, |data| data.attr_u32(IFLA_MACVLAN_MODE, self.mode));
-        });
-    }
+/// Appends `struct ifinfomsg`.
+fn header(msg: &mut Msg<'_>, index: u32, flags: u32, change: u32) {
+    let mut raw = [0u8; IFINFOMSG_LEN];
+    raw[4..8].copy_from_slice(&index.to_ne_bytes());
+    raw[8..12].copy_from_slice(&flags.to_ne_bytes());
+    raw[12..16].copy_from_slice(&change.to_ne_bytes());
+    msg.bytes(&raw);
 }
 
 #[cfg(test)]
@@ -195,13 +200,8 @@ mod tests {
     fn macvlan() -> Vec<u8> {
         let mut buf = Vec::new();
         let mut msg = Msg::begin(&mut buf, NEW, 0, 1);
-        let spec = Macvlan {
-            name: "vrrp.1".to_owned(),
-            parent: 2,
-            mac: [0, 0, 0x5e, 0, 1, 1],
-            mode: MACVLAN_PRIVATE,
-            group: 0,
-        };
+        let kind = LinkKind::Macvlan { mode: MACVLAN_PRIVATE };
+        let spec = NewLink { mac: Some([0, 0, 0x5e, 0, 1, 1]), ..NewLink::new("vrrp.1", 2, kind) };
         spec.encode(&mut msg);
         msg.finish();
         buf.split_off(wire::HEADER_LEN)
