@@ -67,6 +67,36 @@ impl Marks {
     }
 }
 
+/// Addresses that a mark stands for: an element of `nftables_ipvs`' maps.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Marked {
+    /// Protocol number.
+    pub protocol: u8,
+    /// First address.
+    pub first: IpAddr,
+    /// Last address.
+    pub last: IpAddr,
+    /// Port; 0 is any.
+    pub port: u16,
+    /// The mark.
+    pub mark: u32,
+}
+
+/// Every range that `marks` stand for.
+pub fn marked(groups: &[VirtualServerGroup], marks: &Marks) -> Vec<Marked> {
+    let mut out = Vec::new();
+    for (name, protocol, mark) in marks.iter() {
+        let Some(group) = groups.iter().find(|g| g.name == name) else { continue };
+        out.extend(group.entries.iter().filter_map(|e| match *e {
+            GroupEntry::Range { first, last, port } => {
+                Some(Marked { protocol, first, last, port, mark })
+            }
+            GroupEntry::Fwmark { .. } => None,
+        }));
+    }
+    out
+}
+
 /// The kernel services of `vs`, in the order of the configuration. With
 /// `marks`, a group of addresses becomes one mark per family.
 ///

@@ -189,9 +189,15 @@ impl Node {
         &self.table
     }
 
-    /// The marks that stand for groups (`nftables_ipvs`).
+    /// The marks that stand for groups (`nftables_ipvs`), to be kept at a
+    /// reload.
     pub fn marks(&self) -> Option<&Marks> {
         self.marks.as_ref()
+    }
+
+    /// What these marks stand for.
+    pub fn marked(&self) -> Vec<group::Marked> {
+        self.marks.as_ref().map(|m| group::marked(&self.groups, m)).unwrap_or_default()
     }
 
     /// Its pools, in configuration order.

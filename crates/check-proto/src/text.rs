@@ -3,9 +3,12 @@
 use crate::event::{
     CheckEvent, CheckLabel, CheckName, CheckerChange, Event, Notify, QuorumChange, ServerChange,
 };
+use crate::ipvs::{DestKey, IpvsOp, ServiceKey, ServiceTo};
 use crate::probe::{Exit, HttpTest, IoError, IoKind, Reason};
 use core::net::{IpAddr, SocketAddr};
 use model::lvs::{Protocol, Service, VirtualServer};
+use std::io::ErrorKind;
+use types::Family;
 
 /// `[ADDR]:PROTO:PORT`.
 pub fn endpoint(addr: IpAddr, protocol: Option<Protocol>, port: u16) -> String {
@@ -28,7 +31,7 @@ pub fn virtual_server(vs: &VirtualServer) -> String {
 }
 
 /// The C library's text of an error number.
-fn errno(e: IoError) -> String {
+fn errno_text(e: IoError) -> String {
     let text = std::io::Error::from_raw_os_error(e.code).to_string();
     match text.rfind(" (os error") {
         Some(at) => text.get(..at).unwrap_or_default().to_owned(),
@@ -266,9 +269,9 @@ fn skipped(label: &CheckLabel, kind: &CheckName, e: IoError) -> String {
             )
         }
         (_, IoKind::Bind) => {
-            format!("Check of {rs}: socket bind failed: {}. Rescheduling.", errno(e))
+            format!("Check of {rs}: socket bind failed: {}. Rescheduling.", errno_text(e))
         }
-        _ => format!("Check of {rs}: fail to create socket: {}. Rescheduling.", errno(e)),
+        _ => format!("Check of {rs}: fail to create socket: {}. Rescheduling.", errno_text(e)),
     }
 }
 
@@ -327,12 +330,69 @@ fn dns_reason(reason: Reason, to: SocketAddr) -> String {
             format!("network unreachable for [{}]:{}", to.ip(), to.port())
         }
         Reason::ReadFailed(e) => {
-            format!("failed to read socket; errno {} ({})", e.code, errno(e))
+            format!("failed to read socket; errno {} ({})", e.code, errno_text(e))
         }
         Reason::WriteFailed(e) | Reason::ConnectFailed(e) => {
-            format!("failed to write socket; errno {} ({})", e.code, errno(e))
+            format!("failed to write socket; errno {} ({})", e.code, errno_text(e))
         }
         _ => "failed".to_owned(),
+    }
+}
+
+/// A service as IPVS messages name it.
+fn service_text(key: ServiceKey) -> String {
+    match key.to {
+        ServiceTo::Mark(mark) if key.family == Family::V6 => format!("Fwm {mark} inet6"),
+        ServiceTo::Mark(mark) => format!("Fwm {mark}"),
+        ServiceTo::Addr(protocol, addr, port) => {
+            let protocol = match protocol {
+                6 => "tcp".to_owned(),
+                17 => "udp".to_owned(),
+                132 => "sctp".to_owned(),
+                n => n.to_string(),
+            };
+            format!("{addr}:{protocol}:{port}")
+        }
+    }
+}
+
+/// The line of an operation that the kernel refused with error number `code`.
+pub fn ipvs_error(op: &IpvsOp, code: i32) -> String {
+    // Named and numbered as the socket options that came before netlink
+    // (linux/ip_vs.h, IP_VS_SO_SET_*).
+    let (name, number, object) = match op {
+        IpvsOp::AddService(key, _) => ("ADD", 1154, service_text(*key)),
+        IpvsOp::EditService(key, _) => ("EDIT", 1155, service_text(*key)),
+        IpvsOp::DelService(key) => ("DEL", 1156, service_text(*key)),
+        IpvsOp::Flush => ("FLUSH", 1157, String::new()),
+        IpvsOp::AddDest(key, dest, _) => ("ADDDEST", 1159, dest_text(*key, *dest)),
+        IpvsOp::DelDest(key, dest) => ("DELDEST", 1160, dest_text(*key, *dest)),
+        IpvsOp::EditDest(key, dest, _) => ("EDITDEST", 1161, dest_text(*key, *dest)),
+    };
+    let object = if object.is_empty() { object } else { format!(" ({object})") };
+    let text = ipvs_cause(op, code);
+    format!("IPVS cmd IP_VS_SO_SET_{name}({number}) error: {text}({code}){object}")
+}
+
+fn dest_text(service: ServiceKey, dest: DestKey) -> String {
+    format!("{} -> {}:{}", service_text(service), dest.addr, dest.port)
+}
+
+/// What the kernel means by an error number here.
+fn ipvs_cause(op: &IpvsOp, code: i32) -> String {
+    let errno = IoError { kind: IoKind::Local, code };
+    let kind = std::io::Error::from_raw_os_error(code).kind();
+    match (op, kind) {
+        (IpvsOp::AddService(..), ErrorKind::AlreadyExists) => "Service already exists".to_owned(),
+        (IpvsOp::AddDest(..), ErrorKind::AlreadyExists) => "Destination already exists".to_owned(),
+        (IpvsOp::AddService(..) | IpvsOp::EditService(..), ErrorKind::NotFound) => {
+            "Scheduler or persistence engine not found".to_owned()
+        }
+        (IpvsOp::EditDest(..) | IpvsOp::DelDest(..), ErrorKind::NotFound) => {
+            "No such destination".to_owned()
+        }
+        _ if errno_text(errno) == "No such process" => "No such service".to_owned(),
+        _ => errno_text(errno),
     }
 }
 

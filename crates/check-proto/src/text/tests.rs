@@ -248,3 +248,33 @@ fn fifo_lines_end_where_they_end() {
     assert_eq!(server(false).fifo_line(), Some(format!("RS {RS} {VS} DOWN")));
     assert_eq!(pool(false, true).fifo_line(), None);
 }
+
+#[test]
+fn ipvs_errors_name_command_cause_and_object() {
+    let ip = crate::testing::ip;
+    let v4 = ServiceTo::Addr(6, ip("10.0.0.1"), 80);
+    let web = ServiceKey { family: Family::V4, to: v4 };
+    let mark = ServiceKey { family: Family::V6, to: ServiceTo::Mark(5) };
+    let dest = DestKey { addr: ip("10.1.0.1"), port: 8080 };
+    for (op, code, want) in [
+        (
+            IpvsOp::DelService(web),
+            3,
+            "IPVS cmd IP_VS_SO_SET_DEL(1156) error: No such service(3) (10.0.0.1:tcp:80)",
+        ),
+        (
+            IpvsOp::DelDest(web, dest),
+            2,
+            "IPVS cmd IP_VS_SO_SET_DELDEST(1160) error: No such destination(2) \
+             (10.0.0.1:tcp:80 -> 10.1.0.1:8080)",
+        ),
+        (
+            IpvsOp::DelService(mark),
+            1,
+            "IPVS cmd IP_VS_SO_SET_DEL(1156) error: Operation not permitted(1) (Fwm 5 inet6)",
+        ),
+        (IpvsOp::Flush, 12, "IPVS cmd IP_VS_SO_SET_FLUSH(1157) error: Cannot allocate memory(12)"),
+    ] {
+        assert_eq!(ipvs_error(&op, code), want);
+    }
+}

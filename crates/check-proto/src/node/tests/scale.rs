@@ -65,7 +65,7 @@ fn ten_thousand_checks_a_second_are_started_evenly_and_on_time() {
 
 #[test]
 fn a_checker_takes_a_few_hundred_bytes() {
-    assert!(size_of::<Checker>() <= 640, "{}", size_of::<Checker>());
+    assert!(size_of::<Checker>() <= 400, "{}", size_of::<Checker>());
 }
 
 #[test]
