@@ -134,6 +134,13 @@ impl Host for System {
         }
     }
 
+    fn interface_names(&self) -> Vec<String> {
+        let all = self.interfaces.get_or_init(interfaces).iter().flat_map(HashMap::keys);
+        let mut names: Vec<String> = all.cloned().collect();
+        names.sort();
+        names
+    }
+
     fn user(&self, name: &str) -> Option<User> {
         let account = match name.parse::<u32>() {
             Ok(uid) => nix::unistd::User::from_uid(uid.into()),

@@ -96,6 +96,7 @@ impl Core {
             if let Phase::Done(status) = self.phase {
                 return Ok(status);
             }
+            self.refresh_values();
             for slot in &mut self.slots {
                 slot.update_interest(&self.poll);
             }
@@ -314,13 +315,22 @@ impl Core {
     /// Tells the roles that a tracked object has changed.
     pub(crate) fn tell_roles(&mut self, id: TrackId, value: ipc::msg::TrackValue) {
         for slot in &mut self.slots {
-            let Some(child) = slot.child.as_mut().filter(|c| c.committed) else {
-                continue;
-            };
-            if let Err(e) = child.link.track(id, value) {
-                // A role that misses a fact decides wrongly: it must start anew.
-                error!("{} process {}: {e}, ending it", title(slot.role), child.pid);
-                slot.condemn(&self.poll);
+            let Some(child) = slot.child.as_mut().filter(|c| c.committed) else { continue };
+            if child.link.track(id, value).is_err() {
+                // It is behind, with a large configuration perhaps: it gets
+                // all values once it has caught up.
+                child.values_stale = true;
+            }
+        }
+    }
+
+    /// Sends all values to roles that have missed one and have caught up.
+    fn refresh_values(&mut self) {
+        for slot in &mut self.slots {
+            let Some(child) = slot.child.as_mut().filter(|c| c.values_stale) else { continue };
+            if child.link.interest() == Interest::READABLE {
+                child.values_stale = false;
+                child.send_values(&self.tracker.values());
             }
         }
     }

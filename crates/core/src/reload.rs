@@ -14,7 +14,7 @@ use log::{debug, error, info};
 use model::{Config, Global};
 use rt::clock;
 use std::time::Duration;
-use types::{Mono, TrackId};
+use types::Mono;
 
 /// How long the roles may take to prepare.
 const PREPARE_MAX: Duration = Duration::from_secs(30);
@@ -140,14 +140,11 @@ impl Core {
         let Some(slot) = self.slots.get_mut(at) else { return };
         let Some(child) = slot.child.as_mut() else { return };
         child.committed = true;
-        let mut sent = child.link.commit(generation);
-        for (nth, value) in (0..).zip(self.tracker.values()) {
-            sent = sent.and_then(|()| child.link.track(TrackId(nth), value));
-        }
-        if let Err(e) = sent {
+        if let Err(e) = child.link.commit(generation) {
             error!("{} process {}: {e}, ending it", title(slot.role), child.pid);
-            slot.condemn(&self.poll);
+            return slot.condemn(&self.poll);
         }
+        child.send_values(&self.tracker.values());
     }
 
     fn commit_when_ready(&mut self) {

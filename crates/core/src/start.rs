@@ -233,6 +233,9 @@ fn load_config(options: &Options) -> Result<Loaded, Stop> {
     match loaded.refusal() {
         Some(why) => {
             error!("The configuration cannot be used, see the messages above");
+            if !(options.log_console && options.dont_fork) {
+                eprintln!("keepalived: the configuration cannot be used; -t says why");
+            }
             say_end();
             Err(Stop::Exit(i32::from(why.exit_status())))
         }

@@ -6,7 +6,7 @@
 use crate::link::Link;
 use crate::pidfile::PidFile;
 use ipc::Role;
-use ipc::msg::{Generation, LogSetup};
+use ipc::msg::{Generation, LogSetup, TrackValue};
 use log::{info, warn};
 use rt::channel;
 use rt::poll::Loop;
@@ -15,7 +15,7 @@ use rt::{Interest, Token, signals};
 use std::collections::VecDeque;
 use std::io;
 use std::time::Duration;
-use types::Mono;
+use types::{Mono, TrackId};
 
 /// A role that has lived this long did not die of its start.
 const STABLE: Duration = Duration::from_secs(60);
@@ -101,6 +101,8 @@ pub struct Child {
     pub prepared: Option<Generation>,
     /// It has been told to run a configuration.
     pub committed: bool,
+    /// It has missed a value of a tracked object.
+    pub values_stale: bool,
     /// What it last reported as running.
     pub running: Option<Generation>,
     /// The channel is registered with the loop.
@@ -114,6 +116,18 @@ pub struct Child {
     pub answer_by: Option<Mono>,
     /// Core killed it.
     condemned: bool,
+}
+
+impl Child {
+    /// Sends the values of all tracked objects, by id.
+    pub fn send_values(&mut self, values: &[TrackValue]) {
+        for (id, value) in (0..).zip(values) {
+            if self.link.track(TrackId(id), *value).is_err() {
+                self.values_stale = true;
+                return;
+            }
+        }
+    }
 }
 
 /// The place of one role.
@@ -167,6 +181,7 @@ impl Slot {
             greeted: false,
             prepared: None,
             committed: false,
+            values_stale: false,
             running: None,
             open: true,
             kill_at: None,
