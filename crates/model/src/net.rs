@@ -139,9 +139,10 @@ pub struct Route {
     pub from: Option<Prefix>,
     /// Preferred source.
     pub src: Option<IpAddr>,
-    /// First (or only) hop.
+    /// The only hop.
     pub hop: NextHop,
-    /// Further hops of a multipath route.
+    /// All hops of a multipath route; `hop` is then what the entry says
+    /// besides them.
     pub nexthops: Vec<NextHop>,
     /// Routing table.
     pub table: u32,
