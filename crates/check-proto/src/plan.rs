@@ -93,16 +93,16 @@ impl Site<'_> {
     /// What its attempts need; `None` for checkers that are told their
     /// verdicts.
     pub fn plan(&self, shop: &mut Shop) -> Option<Plan> {
-        let total = self.checker.total_timeout;
+        let total = self.checker.total_timeout();
         Some(match &self.checker.kind {
             CheckKind::Tcp(c) => Plan::Tcp(Arc::new(tcp::Plan {
                 endpoint: self.endpoint(Transport::Tcp, c, None),
-                timeout: c.timeout,
+                timeout: c.timeout.duration(),
                 total,
             })),
             CheckKind::Ping(c) => Plan::Ping(Arc::new(ping::Plan {
                 endpoint: self.endpoint(Transport::Icmp, c, None),
-                timeout: c.timeout,
+                timeout: c.timeout.duration(),
                 total,
             })),
             CheckKind::Http(check) => self.http(check, shop),
@@ -111,7 +111,7 @@ impl Site<'_> {
             CheckKind::Udp(check) => self.udp(check),
             CheckKind::Misc(check) => Plan::Misc(misc::Plan {
                 script: check.script,
-                timeout: match check.timeout {
+                timeout: match check.timeout.duration() {
                     Duration::ZERO => self.vs.delay_loop,
                     limit => limit,
                 },
@@ -124,8 +124,8 @@ impl Site<'_> {
     fn smtp(&self, check: &SmtpCheck) -> Plan {
         Plan::Smtp(Arc::new(smtp::Plan {
             endpoint: self.endpoint(Transport::Tcp, &check.connect, None),
-            timeout: check.connect.timeout,
-            total: self.checker.total_timeout,
+            timeout: check.connect.timeout.duration(),
+            total: self.checker.total_timeout(),
             helo: format!("HELO {}\r\n", check.helo).into_bytes().into(),
         }))
     }
@@ -138,8 +138,8 @@ impl Site<'_> {
         });
         Plan::Dns(Arc::new(dns::Plan {
             endpoint: self.endpoint(Transport::Udp { errors: false }, &check.connect, None),
-            timeout: check.connect.timeout,
-            total: self.checker.total_timeout,
+            timeout: check.connect.timeout.duration(),
+            total: self.checker.total_timeout(),
             query: query.unwrap_or_default(),
         }))
     }
@@ -148,8 +148,8 @@ impl Site<'_> {
         let limited = !check.reply.is_empty() || check.max_reply != MAX_REPLY;
         Plan::Udp(Arc::new(udp::Plan {
             endpoint: self.endpoint(Transport::Udp { errors: true }, &check.connect, None),
-            timeout: check.connect.timeout,
-            total: self.checker.total_timeout,
+            timeout: check.connect.timeout.duration(),
+            total: self.checker.total_timeout(),
             payload: match &check.payload {
                 Some(bytes) => bytes.as_slice().into(),
                 None => udp::default_payload(PAYLOAD).into(),
@@ -196,8 +196,8 @@ impl Site<'_> {
             status: status.into(),
             digest: url.digest,
             pattern,
-            timeout: check.connect.timeout,
-            total: self.checker.total_timeout,
+            timeout: check.connect.timeout.duration(),
+            total: self.checker.total_timeout(),
         }
     }
 
@@ -218,9 +218,9 @@ impl Site<'_> {
         };
         Pacing {
             retry: c.retry,
-            delay_before_retry: c.delay_before_retry,
-            delay_loop: c.delay_loop,
-            warmup: c.warmup,
+            delay_before_retry: c.delay_before_retry.duration(),
+            delay_loop: c.delay_loop.duration(),
+            warmup: c.warmup.duration(),
             alpha: c.alpha,
             log_all: log_all || c.log_all_failures,
             steps,
@@ -240,7 +240,7 @@ impl Site<'_> {
             CheckKind::Udp(_) => CheckName::Udp,
             CheckKind::Misc(m) => CheckName::Misc(m.command.as_str().into(), m.script),
             CheckKind::File { .. } => CheckName::File(file().into()),
-            CheckKind::Bfd { name } => CheckName::Bfd(name.as_str().into()),
+            CheckKind::Bfd { name } => CheckName::Bfd((**name).into()),
         };
         Arc::new(CheckLabel { kind, rs, vs, retry: self.checker.retry })
     }
@@ -250,7 +250,8 @@ impl Site<'_> {
 /// ask the same thing of the same place.
 pub fn same_check(old: &CheckKind, new: &CheckKind) -> bool {
     match (old, new) {
-        (CheckKind::Tcp(a), CheckKind::Tcp(b)) | (CheckKind::Ping(a), CheckKind::Ping(b)) => a == b,
+        (CheckKind::Tcp(a), CheckKind::Tcp(b)) => a == b,
+        (CheckKind::Ping(a), CheckKind::Ping(b)) => a == b,
         (CheckKind::Udp(a), CheckKind::Udp(b)) => a.connect == b.connect,
         (CheckKind::Smtp(a), CheckKind::Smtp(b)) => a == b,
         (CheckKind::Dns(a), CheckKind::Dns(b)) => a == b,

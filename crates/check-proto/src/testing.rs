@@ -7,6 +7,7 @@ use core::net::IpAddr;
 use core::time::Duration;
 use model::lvs::*;
 use std::collections::BTreeMap;
+use types::Micros;
 
 pub fn ip(text: &str) -> IpAddr {
     text.parse().unwrap()
@@ -55,18 +56,17 @@ pub fn real_server(n: u8, weight: u32) -> RealServer {
 }
 
 pub fn connect() -> Connect {
-    Connect { timeout: Duration::from_secs(5), ..Connect::default() }
+    Connect { timeout: Micros::from_secs(5), ..Connect::default() }
 }
 
 pub fn checker(kind: CheckKind) -> Checker {
     Checker {
         alpha: false,
         retry: 1,
-        delay_before_retry: Duration::from_secs(1),
-        warmup: Duration::ZERO,
-        delay_loop: Duration::from_secs(10),
+        delay_before_retry: Micros::from_secs(1),
+        warmup: Micros::ZERO,
+        delay_loop: Micros::from_secs(10),
         log_all_failures: false,
-        total_timeout: None,
         kind,
     }
 }

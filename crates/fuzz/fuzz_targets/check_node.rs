@@ -9,35 +9,38 @@ use core::net::{IpAddr, Ipv4Addr};
 use core::time::Duration;
 use libfuzzer_sys::fuzz_target;
 use model::lvs::*;
-use types::{Mono, ScriptId, TrackId};
+use types::{Micros, Mono, ScriptId, TrackId};
 
 fn checker(kind: CheckKind, alpha: bool) -> Checker {
     Checker {
         alpha,
         retry: 1,
-        delay_before_retry: Duration::from_secs(1),
-        warmup: Duration::from_secs(1),
-        delay_loop: Duration::from_secs(3),
+        delay_before_retry: Micros::from_secs(1),
+        warmup: Micros::from_secs(1),
+        delay_loop: Micros::from_secs(3),
         log_all_failures: true,
-        total_timeout: Some(Duration::from_secs(9)),
         kind,
     }
 }
 
 fn config(shape: u8) -> Prepared {
-    let connect = || Connect { timeout: Duration::from_secs(2), ..Connect::default() };
+    let connect = || Connect {
+        timeout: Micros::from_secs(2),
+        bind: Some(Box::new(Bind { total: Micros::from_secs(9), ..Bind::default() })),
+        ..Connect::default()
+    };
     let addr = |n| IpAddr::V4(Ipv4Addr::new(10, 1, 0, n));
     let kinds = |n: u8| match n % 6 {
         0 => CheckKind::Tcp(connect()),
-        1 => CheckKind::Ping(connect()),
+        1 => CheckKind::Ping(Box::new(connect())),
         2 => CheckKind::Udp(Box::new(UdpCheck { connect: connect(), ..UdpCheck::default() })),
         3 => CheckKind::File { track: TrackId(0), weight: 2, reverse: n > 99 },
-        4 => CheckKind::Misc(MiscCheck {
+        4 => CheckKind::Misc(Box::new(MiscCheck {
             script: ScriptId(0),
             command: "/bin/check".to_owned(),
-            timeout: Duration::ZERO,
+            timeout: Micros::ZERO,
             dynamic: true,
-        }),
+        })),
         _ => CheckKind::Smtp(Box::new(SmtpCheck { connect: connect(), helo: "me".to_owned() })),
     };
     let server = |n: u8| RealServer {

@@ -9,4 +9,4 @@ mod time;
 
 pub use addr::{Family, Prefix};
 pub use ids::{GroupId, IfIndex, InstanceId, Priority, ScriptId, TrackId, Vrid, Weight};
-pub use time::{Centisecs, Mono};
+pub use time::{Centisecs, Micros, Mono};

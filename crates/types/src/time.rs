@@ -84,6 +84,45 @@ impl Centisecs {
     }
 }
 
+/// A length of time in whole microseconds, the unit of times in the
+/// configuration: half the size of a [`Duration`], for what there is much of.
+#[derive(
+    Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Default, Serialize, Deserialize,
+)]
+pub struct Micros(pub u64);
+
+impl Micros {
+    /// No time.
+    pub const ZERO: Micros = Micros(0);
+
+    /// `secs` seconds.
+    pub const fn from_secs(secs: u64) -> Self {
+        Micros(secs.saturating_mul(1_000_000))
+    }
+
+    /// The same as a duration.
+    pub const fn duration(self) -> Duration {
+        Duration::from_micros(self.0)
+    }
+
+    /// Whether it is no time.
+    pub const fn is_zero(self) -> bool {
+        self.0 == 0
+    }
+}
+
+impl From<Duration> for Micros {
+    fn from(d: Duration) -> Self {
+        Micros(u64::try_from(d.as_micros()).unwrap_or(u64::MAX))
+    }
+}
+
+impl From<Micros> for Duration {
+    fn from(m: Micros) -> Self {
+        m.duration()
+    }
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -94,6 +133,15 @@ mod tests {
         assert_eq!(a - Duration::from_secs(1), Mono::ZERO);
         assert_eq!(Mono::from_nanos(u64::MAX) + Duration::from_secs(1), Mono::from_nanos(u64::MAX));
         assert_eq!(Mono::ZERO.saturating_since(a), Duration::ZERO);
+    }
+
+    #[test]
+    fn microseconds_are_durations() {
+        let d = Duration::from_millis(1_500);
+        assert_eq!(Micros::from(d), Micros(1_500_000));
+        assert_eq!(Duration::from(Micros(1_500_000)), d);
+        assert_eq!(Micros::from(Duration::MAX), Micros(u64::MAX));
+        assert_eq!(Micros::from_secs(2).duration(), Duration::from_secs(2));
     }
 
     #[test]

@@ -181,12 +181,12 @@ impl World {
 }
 
 fn misc(script: u32) -> CheckKind {
-    CheckKind::Misc(MiscCheck {
+    CheckKind::Misc(Box::new(MiscCheck {
         script: ScriptId(script),
         command: "/bin/check".to_owned(),
-        timeout: Duration::ZERO,
+        timeout: types::Micros::ZERO,
         dynamic: true,
-    })
+    }))
 }
 
 fn with(checkers: Vec<Config>) -> VirtualServer {

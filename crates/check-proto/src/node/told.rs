@@ -46,7 +46,7 @@ impl Watchers {
             match kind {
                 CheckKind::File { track, .. } => w.tracks.entry(*track).or_default().push(id),
                 CheckKind::Bfd { name } => {
-                    w.sessions.entry(name.as_str().into()).or_default().push(id);
+                    w.sessions.entry((&**name).into()).or_default().push(id);
                 }
                 _ => {}
             }

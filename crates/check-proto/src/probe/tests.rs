@@ -19,7 +19,9 @@ impl Talk {
     fn of(kind: CheckKind, total: Option<Duration>) -> Talk {
         let (vs, rs) = (virtual_server(&[1]), real_server(1, 1));
         let mut config = checker(kind);
-        config.total_timeout = total;
+        if let (Some(total), Some(connect)) = (total, config.kind.connect_mut()) {
+            connect.bind.get_or_insert_default().total = total.into();
+        }
         let site = crate::plan::Site { vs: &vs, rs: &rs, checker: &config };
         let plan = site.plan(&mut crate::plan::Shop::default()).unwrap();
         Talk::start(&plan, None)
@@ -126,7 +128,7 @@ fn every_kind() -> Vec<CheckKind> {
         dns(),
         udp(true, vec![(1, 0xff)]),
         udp(false, vec![]),
-        CheckKind::Ping(connect()),
+        CheckKind::Ping(connect().into()),
     ]
 }
 

@@ -308,7 +308,7 @@ fn shares_of_several_checkers_add_up() {
 #[test]
 fn a_bfd_session_is_a_verdict() {
     let bfd = |alpha| {
-        let kind = CheckKind::Bfd { name: "b".to_owned() };
+        let kind = CheckKind::Bfd { name: "b".into() };
         Config { alpha, ..checker(kind) }
     };
     let mut w = World::of(with(vec![bfd(false)]));
@@ -421,7 +421,7 @@ fn a_reload_keeps_verdicts_of_the_same_question_only() {
     w.run_to(15_000);
     assert_eq!(w.kernel.dests(), "10.1.0.2=1");
     // Other pace: the same question.
-    vs.real_servers[0].checkers[0].delay_loop = Duration::from_secs(60);
+    vs.real_servers[0].checkers[0].delay_loop = Duration::from_secs(60).into();
     w.reload(prepared(vec![vs.clone()], Options::default()), &[]);
     assert_eq!(w.kernel.dests(), "10.1.0.2=1");
     // Another port: another question, and the server is trusted until asked.

@@ -13,8 +13,8 @@ fn many(n: u32, delay_loop: Duration) -> VirtualServer {
                 addr: IpAddr::from((0x0a10_0000 + i).to_be_bytes()),
                 ..real_server(1, 1)
             };
-            rs.checkers[0].delay_loop = delay_loop;
-            rs.checkers[0].warmup = delay_loop;
+            rs.checkers[0].delay_loop = delay_loop.into();
+            rs.checkers[0].warmup = delay_loop.into();
             rs
         })
         .collect();
@@ -100,10 +100,10 @@ fn config(shape: &[u8]) -> Prepared {
         rs.smtp_alert = true;
         rs.checkers = vec![match kind % 6 {
             0 => checker(CheckKind::Tcp(connect())),
-            1 => checker(CheckKind::Ping(connect())),
+            1 => checker(CheckKind::Ping(connect().into())),
             2 => checker(misc(u32::from(n))),
             3 => checker(CheckKind::File { track: TrackId(0), weight: 2, reverse: false }),
-            4 => checker(CheckKind::Bfd { name: "b".to_owned() }),
+            4 => checker(CheckKind::Bfd { name: "b".into() }),
             _ => Config { alpha: true, retry: 2, ..checker(CheckKind::Tcp(connect())) },
         }];
         vs.real_servers.push(rs);

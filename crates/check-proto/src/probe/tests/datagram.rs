@@ -123,7 +123,7 @@ fn an_echo_request_has_128_bytes_of_text() {
 #[test]
 fn a_ping_keeps_its_socket_while_it_succeeds() {
     let (vs, rs) = (virtual_server(&[1]), real_server(1, 1));
-    let config = checker(CheckKind::Ping(connect()));
+    let config = checker(CheckKind::Ping(connect().into()));
     let site = crate::plan::Site { vs: &vs, rs: &rs, checker: &config };
     let plan = site.plan(&mut crate::plan::Shop::default()).unwrap();
     let mut t = Talk::start(&plan, None);
