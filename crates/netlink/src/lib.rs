@@ -1,11 +1,12 @@
 //! Kernel netlink messages and their socket.
 //!
-//! Owns the encoding and parsing of rtnetlink messages (pure functions over bytes, one file per
-//! subject) and one file, [`socket`], that talks to the kernel. Never decides anything: which
+//! Owns the encoding and parsing of rtnetlink and nf_tables messages (pure functions over bytes,
+//! one file per subject) and one file, [`socket`], that talks to the kernel. Never decides anything: which
 //! address to add and when is the caller's.
 //!
 //! - [`wire`]: message and attribute framing (`linux/netlink.h`).
 //! - [`addr`], [`link`], [`route`], [`rule`]: `RTM_*ADDR`, `RTM_*LINK`, `RTM_*ROUTE`, `RTM_*RULE`.
+//! - [`nft`][]: nf_tables.
 //! - [`socket`]: [`NlSocket`], for single requests, dumps and notifications.
 //! - [`batch`]: [`Batch`], many requests per system call, answers counted.
 
@@ -13,6 +14,7 @@ pub mod addr;
 pub mod batch;
 pub mod error;
 pub mod link;
+pub mod nft;
 pub mod route;
 pub mod rule;
 pub mod socket;

@@ -1,4 +1,4 @@
-//! The one file that talks rtnetlink to the kernel.
+//! The one file that talks to the kernel.
 //!
 //! An [`NlSocket`] is either for requests and dumps ([`NlSocket::request`]) or subscribed to
 //! notifications ([`NlSocket::monitor`]); keep the two apart, so that a burst of notifications
@@ -11,7 +11,7 @@ use crate::link::{self, Link};
 use crate::route::{self, RouteEvent, RouteFilter, RouteSpec};
 use crate::rule::{self, RuleEvent, RuleSpec};
 use crate::wire::{self, Msg};
-use netlink_sys::{Socket, SocketAddr, protocols::NETLINK_ROUTE};
+use netlink_sys::{Socket, SocketAddr, protocols};
 use nix::libc;
 use nix::sys::socket::{setsockopt, sockopt};
 use std::io;
@@ -57,7 +57,7 @@ pub enum FibEvent {
 /// `RTMGRP_*` of IPv6 rules (`RTNLGRP_IPV6_RULE`).
 const GROUP_IPV6_RULE: u32 = 1 << 18;
 
-/// A rtnetlink socket.
+/// A netlink socket; its public methods are those of rtnetlink.
 #[derive(Debug)]
 pub struct NlSocket {
     sock: Socket,
@@ -72,7 +72,7 @@ impl NlSocket {
     /// # Errors
     /// Those of socket(2) and bind(2).
     pub fn request() -> io::Result<Self> {
-        Self::open(0)
+        Self::open(protocols::NETLINK_ROUTE, 0)
     }
 
     /// Opens a socket that hears of links and of IPv4 and IPv6 addresses, with room for
@@ -83,7 +83,7 @@ impl NlSocket {
     /// Those of socket(2), bind(2) and setsockopt(2).
     pub fn monitor(rcvbuf: usize) -> io::Result<Self> {
         let groups = libc::RTMGRP_LINK | libc::RTMGRP_IPV4_IFADDR | libc::RTMGRP_IPV6_IFADDR;
-        let socket = Self::open(groups as u32)?;
+        let socket = Self::open(protocols::NETLINK_ROUTE, groups as u32)?;
         socket.set_rcvbuf(rcvbuf)?;
         Ok(socket)
     }
@@ -97,13 +97,14 @@ impl NlSocket {
     pub fn monitor_fib(rcvbuf: usize) -> io::Result<Self> {
         let routes = libc::RTMGRP_IPV4_ROUTE | libc::RTMGRP_IPV6_ROUTE;
         let groups = (routes | libc::RTMGRP_IPV4_RULE) as u32 | GROUP_IPV6_RULE;
-        let socket = Self::open(groups)?;
+        let socket = Self::open(protocols::NETLINK_ROUTE, groups)?;
         socket.set_rcvbuf(rcvbuf)?;
         Ok(socket)
     }
 
-    fn open(groups: u32) -> io::Result<Self> {
-        let mut sock = Socket::new(NETLINK_ROUTE)?;
+    /// Opens a socket of another netlink protocol for requests.
+    pub(crate) fn open(protocol: isize, groups: u32) -> io::Result<Self> {
+        let mut sock = Socket::new(protocol)?;
         sock.set_non_blocking(true)?;
         sock.set_ext_ack(true)?;
         sock.set_cap_ack(true)?;
@@ -122,6 +123,22 @@ impl NlSocket {
             setsockopt(self, sockopt::RcvBuf, &bytes)?;
         }
         Ok(())
+    }
+
+    /// Makes room to send a datagram of `bytes`, beyond the system's limit where NET_ADMIN allows
+    /// it.
+    pub(crate) fn set_sndbuf(&self, bytes: usize) -> io::Result<()> {
+        if setsockopt(self, sockopt::SndBufForce, &bytes).is_err() {
+            setsockopt(self, sockopt::SndBuf, &bytes)?;
+        }
+        Ok(())
+    }
+
+    /// Number by which the kernel names this socket in the news that its requests cause.
+    pub(crate) fn port(&self) -> io::Result<u32> {
+        let mut address = SocketAddr::new(0, 0);
+        self.sock.get_address(&mut address)?;
+        Ok(address.port_number())
     }
 
     /// Reads one datagram from the kernel into the read buffer. `WouldBlock` when there is none.
@@ -176,7 +193,7 @@ impl NlSocket {
         self.recv_news(fib_event, FibEvent::Overrun, news)
     }
 
-    fn recv_news<T: Clone>(
+    pub(crate) fn recv_news<T: Clone>(
         &mut self,
         parse: fn(wire::Message<'_>) -> Option<T>,
         overrun: T,
@@ -278,7 +295,7 @@ impl NlSocket {
         sent.map(|()| self.seq)
     }
 
-    fn dump<T>(
+    pub(crate) fn dump<T>(
         &mut self,
         kind: u16,
         body: impl Fn(&mut Msg<'_>),

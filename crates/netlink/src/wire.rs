@@ -93,6 +93,8 @@ pub struct Message<'a> {
     pub flags: u16,
     /// `nlmsg_seq`.
     pub seq: u32,
+    /// `nlmsg_pid`: port of the socket that this answers or that caused this news.
+    pub port: u32,
     /// What follows the header.
     pub payload: &'a [u8],
 }
@@ -128,6 +130,7 @@ pub fn messages(datagram: &[u8]) -> impl Iterator<Item = Message<'_>> {
             kind: u16_at(rest, 4)?,
             flags: u16_at(rest, 6)?,
             seq: u32_at(rest, 8)?,
+            port: u32_at(rest, 12)?,
             payload,
         };
         rest = rest.get(align(len)..).unwrap_or_default();
@@ -195,6 +198,11 @@ impl<'a> Msg<'a> {
     /// Appends a four-byte attribute.
     pub fn attr_u32(&mut self, kind: u16, value: u32) {
         self.attr(kind, &value.to_ne_bytes());
+    }
+
+    /// Appends a four-byte attribute, most significant byte first.
+    pub fn attr_be32(&mut self, kind: u16, value: u32) {
+        self.attr(kind, &value.to_be_bytes());
     }
 
     /// Appends a NUL-terminated string attribute.

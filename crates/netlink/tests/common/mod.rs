@@ -18,7 +18,7 @@ pub struct World {
     pub eth0: u32,
     /// Index of eth1: 10.0.1.1/24 and 2001:db8:0:1::1/64.
     pub eth1: u32,
-    _cables: (Switch, [Port; 2]),
+    cables: (Switch, [Port; 2]),
 }
 
 /// Makes the host.
@@ -39,10 +39,15 @@ pub fn world(name: &str) -> World {
         assert_eq!(batch.run().unwrap(), []);
     })
     .unwrap();
-    World { host, eth0, eth1, _cables: (switch, ports) }
+    World { host, eth0, eth1, cables: (switch, ports) }
 }
 
 impl World {
+    /// The switch that both interfaces are plugged into.
+    pub fn switch(&self) -> &Switch {
+        &self.cables.0
+    }
+
     /// Runs `ip` with blank-separated arguments.
     #[track_caller]
     pub fn ip(&self, args: &str) -> String {
