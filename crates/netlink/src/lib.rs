@@ -8,6 +8,7 @@
 //! - [`addr`], [`link`], [`route`], [`rule`]: `RTM_*ADDR`, `RTM_*LINK`, `RTM_*ROUTE`, `RTM_*RULE`.
 //! - [`nft`][]: nf_tables.
 //! - [`socket`]: [`NlSocket`], for single requests, dumps and notifications.
+//! - [`sysctl`]: settings of IPv4 and IPv6 that netlink does not reach.
 //! - [`batch`]: [`Batch`], many requests per system call, answers counted.
 
 pub mod addr;
@@ -18,6 +19,7 @@ pub mod nft;
 pub mod route;
 pub mod rule;
 pub mod socket;
+pub mod sysctl;
 pub mod wire;
 
 pub use addr::{AddrEvent, AddrSpec};

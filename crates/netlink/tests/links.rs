@@ -4,7 +4,10 @@ mod common;
 
 use common::{World, world};
 use netlink::link::{self, AddrGenMode, Ipv4Key, LinkChange, LinkKind, LinkRef, NewLink};
+use netlink::sysctl::ConfKey;
 use netlink::{Batch, Link, NlSocket};
+use std::io::ErrorKind;
+use types::Family;
 
 const MAC: [u8; 6] = [0, 0, 0x5e, 0, 1, 51];
 const PRIVATE: LinkKind = LinkKind::Macvlan { mode: link::MACVLAN_PRIVATE };
@@ -125,4 +128,23 @@ fn a_link_joins_and_leaves_a_master() {
         assert_eq!(batch.run().unwrap(), []);
         assert_eq!(find(&world, "vrrp.51").master, seen);
     }
+}
+
+#[test]
+fn a_setting_beyond_netlink_is_written_and_put_back() {
+    let world = world("links");
+    make(&world, "vrrp.51", world.eth0);
+    let off = ConfKey { family: Family::V6, scope: "vrrp.51", key: "disable_ipv6" };
+    let all = ConfKey { family: Family::V4, scope: "all", key: "rp_filter" };
+    world
+        .host
+        .run(|| {
+            assert_eq!((off.set(1).unwrap(), off.set(1).unwrap(), off.get().unwrap()), (0, 1, 1));
+            let before = all.get().unwrap();
+            assert_eq!(all.set(2).unwrap(), before);
+            assert_eq!(all.set(before).unwrap(), 2);
+            let gone = ConfKey { scope: "nowhere", ..all };
+            assert_eq!(gone.get().unwrap_err().kind(), ErrorKind::NotFound);
+        })
+        .unwrap();
 }

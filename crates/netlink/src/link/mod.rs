@@ -218,6 +218,38 @@ mod tests {
         assert_eq!(Link::parse(&bytes[..IFINFOMSG_LEN]), None);
     }
 
+    /// The body of a report about a link of `kind`, whose data and IPv4 and IPv6 settings
+    /// `data` and `conf` append.
+    fn report(kind: &str, data: impl Fn(&mut Msg<'_>), conf: impl Fn(&mut Msg<'_>)) -> Vec<u8> {
+        let mut buf = Vec::new();
+        let mut msg = Msg::begin(&mut buf, NEW, 0, 1);
+        header(&mut msg, 9, F_UP, 0);
+        msg.attr_str(libc::IFLA_IFNAME, "red");
+        msg.nest(libc::IFLA_LINKINFO, |info| {
+            info.attr_str(libc::IFLA_INFO_KIND, kind);
+            info.nest(libc::IFLA_INFO_DATA, &data);
+        });
+        msg.nest(libc::IFLA_AF_SPEC, conf);
+        msg.finish();
+        buf.split_off(wire::HEADER_LEN)
+    }
+
+    #[test]
+    fn a_vrf_has_a_table_and_an_ipvlan_a_mode_and_flags() {
+        let vrf = report("vrf", |data| data.attr_u32(IFLA_VRF_TABLE, 1_000), |_| ());
+        assert_eq!(Link::parse(&vrf).unwrap().vrf_table, Some(1_000));
+        let data = |data: &mut Msg<'_>| {
+            data.attr_u16(IFLA_IPVLAN_MODE, IPVLAN_L2);
+            data.attr_u16(IFLA_IPVLAN_FLAGS, IPVLAN_F_VEPA);
+        };
+        let ipvlan = Link::parse(&report("ipvlan", data, |_| ())).unwrap();
+        assert_eq!(ipvlan.ipvlan, Some((IPVLAN_L2, IPVLAN_F_VEPA)));
+        // The same numbers mean other things to other kinds.
+        let other = Link::parse(&report("dummy", data, |_| ())).unwrap();
+        assert_eq!((other.ipvlan, other.vrf_table, other.macvlan_mode), (None, None, None));
+        assert_eq!((other.ipv4, other.addr_gen_mode), (None, None));
+    }
+
     #[test]
     fn up_means_administratively_up_and_running() {
         let up = |flags| Link { flags, ..Link::default() }.is_up();
@@ -240,6 +272,14 @@ mod tests {
             }
             bytes.truncate(cut);
             let _ = (Link::parse(&bytes), Link::parse(&noise));
+            let conf = |spec: &mut Msg<'_>| {
+                spec.attr(libc::AF_INET as u16, &noise);
+                spec.nest(libc::AF_INET6 as u16, |inet6| inet6.attr(8, &noise));
+                spec.nest(libc::AF_INET as u16, |inet| inet.attr(1, &noise));
+            };
+            for kind in ["macvlan", "ipvlan", "vrf"] {
+                let _ = Link::parse(&report(kind, |data| data.attr(1, &noise), conf));
+            }
         }
     }
 }
