@@ -47,9 +47,9 @@ impl Node {
         self.on(id, at, |i, env| {
             i.report(env.out, InstanceEvent::Stalled { late });
             let wait = i.master_down();
-            i.enter_backup(env, Reason::Stalled(late), wait);
+            i.enter_backup(env, Reason::Stalled(late), wait, 0);
         });
-        self.sync_backup(id, None, at);
+        self.sync_backup(id, at);
     }
 
     /// Lets the table decide on a timer or an advert, and does it.
@@ -138,11 +138,11 @@ impl Node {
                 i.master_adv = h.interval;
             }
             let wait = i.master_down();
-            i.enter_backup(env, Reason::BetterMaster { from, theirs, ours }, wait);
+            i.enter_backup(env, Reason::BetterMaster { from, theirs, ours }, wait, 0);
             i.wants_master = false;
             i.master = Some(Master { addr: from, priority: theirs });
         });
-        self.sync_backup(id, None, at);
+        self.sync_backup(id, at);
     }
 }
 

@@ -421,13 +421,6 @@ pub enum InstanceEvent {
 pub enum GroupEvent {
     /// All members follow.
     Syncing(State),
-    /// One member follows.
-    SyncingMember {
-        /// Its name.
-        member: Arc<str>,
-        /// Into this state.
-        state: State,
-    },
     /// Notify, as for instances; the priority is 0.
     Notify {
         /// State word.

@@ -126,9 +126,8 @@ impl Node {
         self.get(id).map_or_else(|| "".into(), |i| i.name.clone())
     }
 
-    /// `id` has left MASTER for BACKUP: so do its fellows, silently. They wait
-    /// `wait`, by default their master down interval.
-    pub(crate) fn sync_backup(&mut self, id: InstanceId, wait: Option<Duration>, at: &mut At<'_>) {
+    /// `id` has left MASTER for BACKUP: so do its fellows, silently.
+    pub(crate) fn sync_backup(&mut self, id: InstanceId, at: &mut At<'_>) {
         let group = self.group_of(id);
         if group.is_none() {
             return;
@@ -138,8 +137,8 @@ impl Node {
         for fellow in self.fellows(group, id) {
             self.on(fellow, at, |i, env| match i.state {
                 State::Master => {
-                    let wait = wait.unwrap_or_else(|| i.master_down());
-                    i.enter_backup(env, Reason::Group(name.clone()), wait);
+                    let wait = i.master_down();
+                    i.enter_backup(env, Reason::Group(name.clone()), wait, 0);
                 }
                 _ => i.wants_master = i.starts_master,
             });
@@ -148,16 +147,24 @@ impl Node {
     }
 
     /// Somebody removed one of our addresses: leave, tell, and be back before
-    /// anybody else. That repairs everything in one known way.
+    /// anybody else, the whole group with short timers. That repairs
+    /// everything in one known way.
     pub(crate) fn address_lost(&mut self, id: InstanceId, prefix: Prefix, at: &mut At<'_>) {
-        let wait = self.on(id, at, |i, env| {
-            i.report(env.out, InstanceEvent::AddressLost(prefix));
-            i.send_zero(env);
-            let wait = i.skew();
-            i.enter_backup(env, Reason::AddressLost(prefix), wait);
-            wait
-        });
-        self.sync_backup(id, wait, at);
+        self.on(id, at, |i, env| i.report(env.out, InstanceEvent::AddressLost(prefix)));
+        let name = self.name(id);
+        for member in self.scope(id) {
+            let reason = match member == id {
+                true => Reason::AddressLost(prefix),
+                false => Reason::Group(name.clone()),
+            };
+            self.on(member, at, |i, env| {
+                if i.state == State::Master {
+                    let wait = i.skew();
+                    i.enter_backup(env, reason, wait, 1);
+                }
+            });
+        }
+        self.group_entered(self.group_of(id), State::Backup, at);
     }
 
     /// Brings the instance and its group into the state that faults allow.
@@ -184,43 +191,27 @@ impl Node {
         }
     }
 
+    /// Moves `scope` to FAULT, first the member whose facts changed.
     fn fault(&mut self, id: InstanceId, scope: &[InstanceId], why: Reason, at: &mut At<'_>) {
         let group = self.group_of(id);
-        let moving = |i: &Instance| i.state != State::Fault;
-        if !self.members(scope).any(moving) {
-            return;
-        }
-        if self.members(scope).skip(1).any(moving) {
-            self.report_sync(group, GroupEvent::Syncing(State::Fault), at);
-        }
         let name = self.name(id);
+        let mut synced = false;
         for member in scope {
-            if !self.get(*member).is_some_and(moving) {
+            if self.get(*member).is_none_or(|i| i.state == State::Fault) {
                 continue;
             }
-            if *member != id {
-                let member = self.name(*member);
-                let what = GroupEvent::SyncingMember { member, state: State::Fault };
-                self.report_sync(group, what, at);
+            if *member != id && !synced {
+                self.report_sync(group, GroupEvent::Syncing(State::Fault), at);
+                synced = true;
             }
-            let why = why.clone();
+            let at_start = why == Reason::Start;
             let by_group = Reason::Group(name.clone());
             self.on(*member, at, |i, env| {
                 let init = i.state == State::Init;
-                if i.state == State::Master {
-                    // Twice where the fault is: it must not be lost.
-                    i.send_zero(env);
-                    if !i.causes.is_empty() {
-                        i.send_zero(env);
-                    }
-                }
                 let told =
                     !init || i.causes.is_empty() || i.causes.iter().any(|c| c.is_interface());
-                let reason = match i.causes.first() {
-                    Some(cause) => Reason::Fault(cause.clone()),
-                    None => by_group,
-                };
-                i.enter_fault(env, reason, init && why == Reason::Start, told);
+                let reason = i.causes.first().cloned().map_or(by_group, Reason::Fault);
+                i.enter_fault(env, reason, init && at_start, told);
             });
         }
         self.group_entered(group, State::Fault, at);
@@ -228,12 +219,17 @@ impl Node {
 
     fn recover(&mut self, id: InstanceId, scope: &[InstanceId], reason: Reason, at: &mut At<'_>) {
         let mut moved = false;
+        let mut synced = reason == Reason::Start;
         for member in scope {
             let stuck = |i: &Instance| matches!(i.state, State::Init | State::Fault);
             if !self.get(*member).is_some_and(stuck) {
                 continue;
             }
             moved = true;
+            if *member != id && !synced {
+                self.report_sync(self.group_of(id), GroupEvent::Syncing(State::Backup), at);
+                synced = true;
+            }
             let reason = reason.clone();
             self.on(*member, at, |i, env| {
                 i.restore_interval(env);
@@ -245,7 +241,7 @@ impl Node {
                     i.garp(env, src, ifindex, 1);
                 }
                 let wait = if i.starts_master { Duration::ZERO } else { i.master_down() };
-                i.enter_backup(env, reason, wait);
+                i.enter_backup(env, reason, wait, 0);
             });
         }
         if moved {

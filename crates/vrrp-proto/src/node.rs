@@ -423,12 +423,7 @@ impl Node {
         self.started = false;
         self.hold_until = None;
         for id in self.order.clone() {
-            self.on(id, at, |i, env| {
-                if i.state == State::Master {
-                    i.send_zero(env);
-                }
-                i.stop(env);
-            });
+            self.on(id, at, |i, env| i.stop(env));
         }
         for id in self.order.clone() {
             self.on(id, at, |i, env| i.notify(env, Told::Stop));

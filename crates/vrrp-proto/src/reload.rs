@@ -184,9 +184,6 @@ impl Node {
         let started = self.started;
         self.on(id, at, |i, env| {
             let was = i.state;
-            if was == State::Master {
-                i.send_zero(env);
-            }
             i.stop(env);
             if !started {
             } else if i.config.notify.report_deleted {
@@ -316,7 +313,7 @@ impl Node {
             for id in leaving {
                 self.on(id, at, |i, env| {
                     let wait = i.master_down();
-                    i.enter_backup(env, Reason::Reload, wait);
+                    i.enter_backup(env, Reason::Reload, wait, 0);
                 });
             }
             if members.iter().any(|m| self.get(*m).is_some_and(|i| i.state == State::Backup)) {

@@ -209,9 +209,6 @@ fn group(f: &mut fmt::Formatter<'_>, name: &str, what: &GroupEvent) -> fmt::Resu
         GroupEvent::Syncing(state) => {
             write!(f, "VRRP_Group({name}) Syncing instances to {state} state")
         }
-        GroupEvent::SyncingMember { member, state } => {
-            write!(f, "VRRP_Group({name}): Syncing {member} to {state} state")
-        }
         GroupEvent::Notify { told, .. } => write!(f, "GROUP \"{name}\" {told} 0"),
     }
 }

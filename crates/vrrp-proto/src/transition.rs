@@ -42,27 +42,30 @@ impl Instance {
             (!garp.master_refresh.is_zero()).then(|| now + garp.master_delay + garp.master_refresh);
     }
 
-    /// Listens, for `wait` at most.
-    pub fn enter_backup(&mut self, env: &mut Env<'_>, reason: Reason, wait: Duration) {
+    /// Listens, for `wait` at most. A master sends `zeros` adverts of
+    /// priority 0 as it leaves.
+    pub fn enter_backup(&mut self, env: &mut Env<'_>, reason: Reason, wait: Duration, zeros: u8) {
         let init = self.state == State::Init && reason == Reason::Start && !self.waiting;
         let was = self.state;
         self.enter(env, State::Backup, init, reason);
         self.wants_master = self.starts_master;
         self.timer = Some(env.now + env.hold + wait);
         self.stretched = false;
-        self.leave_master(env, was);
+        self.leave_master(env, was, zeros);
         self.notify(env, Told::Backup);
     }
 
-    /// Something is missing.
+    /// Something is missing. Where the fault itself is, a master tells the
+    /// others twice: that must not be lost.
     pub fn enter_fault(&mut self, env: &mut Env<'_>, reason: Reason, init: bool, told: bool) {
+        let zeros = if self.causes.is_empty() { 1 } else { 2 };
         let was = self.state;
         self.enter(env, State::Fault, init, reason);
         self.wants_master = false;
         self.timer = None;
         self.master = None;
         self.preempt_until = None;
-        self.leave_master(env, was);
+        self.leave_master(env, was, zeros);
         if told {
             self.notify(env, Told::Fault);
         }
@@ -76,9 +79,12 @@ impl Instance {
         self.report(env.out, InstanceEvent::Entering { state, init, reason });
     }
 
-    fn leave_master(&mut self, env: &mut Env<'_>, was: State) {
+    fn leave_master(&mut self, env: &mut Env<'_>, was: State, zeros: u8) {
         if was != State::Master {
             return;
+        }
+        for _ in 0..zeros {
+            self.send_zero(env);
         }
         self.counters.release_master += 1;
         self.garp_again = None;
@@ -90,17 +96,17 @@ impl Instance {
         self.remove_addresses(env);
     }
 
-    /// Stops without a word; addresses are removed.
+    /// Stops; a master says so, addresses are removed.
     pub fn stop(&mut self, env: &mut Env<'_>) {
         let was = self.state;
         self.state = State::Init;
         self.timer = None;
         self.wants_master = false;
-        self.leave_master(env, was);
+        self.leave_master(env, was, 1);
     }
 
     /// Tells the others that we leave (RFC 9568 section 6.4.3).
-    pub fn send_zero(&mut self, env: &mut Env<'_>) {
+    fn send_zero(&mut self, env: &mut Env<'_>) {
         self.advertise(env, Priority::STOP);
         self.report(env.out, InstanceEvent::SentPriorityZero);
     }
