@@ -45,7 +45,8 @@ pub enum Event {
 /// News of routes and rules.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum FibEvent {
-    /// A route appeared, changed or went.
+    /// A route appeared, changed or went. The kernel says nothing of IPv4 routes that go because
+    /// their interface goes down or away.
     Route(RouteEvent),
     /// A rule appeared or went.
     Rule(RuleEvent),

@@ -465,3 +465,31 @@ fn a_replacement_by_somebody_else_is_told() {
     assert!(theirs.new && theirs.replaced && !route.is(&theirs.spec));
     assert_eq!(theirs.spec.key(), route.key());
 }
+
+/// Of an IPv4 and an IPv6 route out of eth1: which are told to be gone when `event` happens, and
+/// which are left.
+fn told_when(world: &World, event: &str) -> (Vec<Family>, Vec<Family>) {
+    world.ip("route add 10.1.0.0/16 via 10.0.1.2 proto keepalived");
+    world.ip("-6 route add 2001:db8:1::/48 via 2001:db8:0:1::2 proto keepalived");
+    let mut monitor = world.host.run(|| NlSocket::monitor_fib(ROOM).unwrap()).unwrap();
+    world.ip(event);
+    let mut told = Vec::new();
+    monitor
+        .recv_fib_events(|event| match event {
+            FibEvent::Route(RouteEvent { new: false, spec, .. }) if spec.protocol == 18 => {
+                told.push(spec.family);
+            }
+            _ => {}
+        })
+        .unwrap();
+    let filter = RouteFilter { protocol: Some(18), ..RouteFilter::default() };
+    let left = world.host.run(|| NlSocket::request().unwrap().dump_routes(filter).unwrap());
+    (told, left.unwrap().into_iter().map(|route| route.family).collect())
+}
+
+#[test]
+fn ipv4_routes_that_go_with_their_interface_go_without_news() {
+    let went = (vec![Family::V6], vec![]);
+    assert_eq!(told_when(&world("routes"), "link set eth1 down"), went);
+    assert_eq!(told_when(&world("routes"), "link del eth1"), went);
+}
