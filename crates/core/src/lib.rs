@@ -28,6 +28,8 @@ mod sdnotify;
 mod setup;
 mod start;
 mod supervise;
+#[cfg(test)]
+mod tests;
 mod track;
 pub mod version;
 mod watch;

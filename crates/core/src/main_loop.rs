@@ -24,6 +24,7 @@ use log::{debug, error, info, warn};
 use model::Config;
 use rt::channel::ChannelError;
 use rt::poll::{Loop, Ready};
+use rt::resources::Originals;
 use rt::signals::{self, Signals};
 use rt::spawn::{self, Exit};
 use rt::{Interest, Token, clock};
@@ -82,7 +83,55 @@ pub struct Core {
     pub(crate) reload_queued: bool,
 }
 
+/// What a [`Core`] is made of.
+#[derive(Debug)]
+pub struct Parts {
+    /// Command line.
+    pub options: Options,
+    /// Names of files.
+    pub names: Names,
+    /// How the roles log.
+    pub log: LogSetup,
+    /// The configuration.
+    pub config: Config,
+    /// The signals that core handles, blocked since the start.
+    pub signals: Signals,
+    /// The places of the roles.
+    pub slots: [Slot; 3],
+    /// The limits that scripts get back.
+    pub limits: Originals,
+}
+
 impl Core {
+    /// A daemon that has not begun yet.
+    ///
+    /// # Errors
+    /// Those of epoll_create1(2) and inotify_init1(2).
+    pub fn new(parts: Parts) -> io::Result<Self> {
+        Ok(Core {
+            poll: Loop::new()?,
+            watcher: Watcher::new()?,
+            scripts: Runner::new(parts.limits),
+            options: parts.options,
+            names: parts.names,
+            log: parts.log,
+            config: parts.config,
+            previous: None,
+            generation: Generation(1),
+            loads: 1,
+            signals: parts.signals,
+            slots: parts.slots,
+            pid_file: None,
+            tracker: Tracker::default(),
+            notifications: Notifications::default(),
+            reload_timer: ReloadTimer::default(),
+            manager: Notifier::default(),
+            phase: Phase::Starting,
+            reload: None,
+            reload_queued: false,
+        })
+    }
+
     /// Runs until the daemon is to end; returns its exit status.
     ///
     /// # Errors
@@ -166,7 +215,7 @@ impl Core {
 
     /// Takes what a role has said, so much at most that none can keep core
     /// from the others.
-    fn serve_role(&mut self, at: usize, most: usize) {
+    pub(crate) fn serve_role(&mut self, at: usize, most: usize) {
         let now = clock::now();
         for _ in 0..most {
             let Some(slot) = self.slots.get_mut(at) else { return };
@@ -237,7 +286,7 @@ impl Core {
         }
     }
 
-    fn role_ended(&mut self, now: Mono, at: usize, exit: Exit) {
+    pub(crate) fn role_ended(&mut self, now: Mono, at: usize, exit: Exit) {
         // What it said before it ended still counts.
         self.serve_role(at, LAST_REPORTS);
         self.abandon_reload_without(at);

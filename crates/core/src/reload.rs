@@ -95,7 +95,7 @@ impl Core {
         }
     }
 
-    fn prepare(&mut self, config: Box<Config>) {
+    pub(crate) fn prepare(&mut self, config: Box<Config>) {
         // Never the number of a refused one, whose answers may still come.
         self.loads += 1;
         let generation = Generation(self.loads);

@@ -4,26 +4,20 @@
 //! terminal comes before the daemon leaves it; threads come after.
 
 use crate::cli::{self, Options, Parsed};
-use crate::lifecycle::{self, Phase};
-use crate::main_loop::Core;
-use crate::notify::Notifications;
+use crate::lifecycle;
+use crate::main_loop::{Core, Parts};
 use crate::paths::{Names, PID_DIR};
 use crate::pidfile::{self, PidFile};
-use crate::reload_timer::ReloadTimer;
-use crate::scripts::Runner;
 use crate::sdnotify::Notifier;
 use crate::supervise::{Slot, title};
-use crate::track::Tracker;
-use crate::watch::Watcher;
 use crate::{command_line, config_test, dumps, load, netns, version};
 use conf::Loaded;
 use ipc::Role;
-use ipc::msg::{Generation, LogSetup};
+use ipc::msg::LogSetup;
 use log::{debug, error, info, warn};
 use nix::sys::stat::Mode;
 use rt::clock;
 use rt::log_sink::{self, Sinks};
-use rt::poll::Loop;
 use rt::resources::{Originals, Resources};
 use rt::signals::{self, Signals};
 use std::io;
@@ -107,28 +101,10 @@ fn daemon(options: Options, args: &[String]) -> Result<i32, Stop> {
         install_log(&log);
     }
     log_sink::start_writers();
-    let mut core = Core {
-        poll: Loop::new().map_err(failed("cannot open an event loop"))?,
-        watcher: Watcher::new().map_err(failed("cannot open inotify"))?,
-        scripts: Runner::new(limits),
-        options,
-        names,
-        log,
-        config: loaded.model,
-        previous: None,
-        generation: Generation(1),
-        loads: 1,
-        signals,
-        slots,
-        pid_file: Some(pid_file),
-        tracker: Tracker::default(),
-        notifications: Notifications::default(),
-        reload_timer: ReloadTimer::default(),
-        manager: Notifier::from_env(),
-        phase: Phase::Starting,
-        reload: None,
-        reload_queued: false,
-    };
+    let parts = Parts { options, names, log, config: loaded.model, signals, slots, limits };
+    let mut core = Core::new(parts).map_err(failed("cannot open the event loop or inotify"))?;
+    core.pid_file = Some(pid_file);
+    core.manager = Notifier::from_env();
     core.settle()?;
     let status = core.run().map_err(failed("the event loop failed"))?;
     core.clean_up();

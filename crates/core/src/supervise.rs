@@ -119,6 +119,12 @@ pub struct Child {
 }
 
 impl Child {
+    /// Whether core has killed it.
+    #[cfg(test)]
+    pub(crate) fn is_condemned(&self) -> bool {
+        self.condemned
+    }
+
     /// Sends the values of all tracked objects, by id.
     pub fn send_values(&mut self, values: &[TrackValue]) {
         for (id, value) in (0..).zip(values) {
@@ -172,6 +178,20 @@ impl Slot {
         info!("Starting {} child process, pid={pid}", title(self.role));
         // A role that is gone already shows when its channel is read.
         let _ = link.hello(log);
+        self.attend(now, poll, pid, link)
+    }
+
+    /// Takes charge of a process that has just been started.
+    ///
+    /// # Errors
+    /// Those of epoll_ctl(2).
+    pub(crate) fn attend(
+        &mut self,
+        now: Mono,
+        poll: &Loop,
+        pid: i32,
+        link: Link,
+    ) -> io::Result<()> {
         poll.register(&link, self.token(), link.interest())?;
         self.child = Some(Child {
             pid,
