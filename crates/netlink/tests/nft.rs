@@ -302,6 +302,12 @@ fn chains_and_sets_are_emptied_and_removed() {
     let world = world("nft");
     let mut socket = socket(&world);
     socket.commit(ours(&world)).unwrap();
+    let count = |socket: &mut NftSocket, table| {
+        let rules = socket.rules(IP, table).unwrap();
+        ["in", "out"].map(|chain| rules.get(chain).copied().unwrap_or_default())
+    };
+    assert_eq!(count(&mut socket, TABLE), [1, 2]);
+    assert_eq!(count(&mut socket, "other"), [0, 0]);
     let mut change = Transaction::new();
     change.flush_chain(IP, TABLE, "in");
     change.flush_chain(IP, TABLE, "out");
@@ -309,6 +315,7 @@ fn chains_and_sets_are_emptied_and_removed() {
     socket.commit(change).unwrap();
     let listing = nft(&world, &["list", "table", "ip", TABLE]);
     assert!(!listing.contains("vips") && listing.contains("vmac_map"), "{listing}");
+    assert_eq!(count(&mut socket, TABLE), [0, 0]);
 }
 
 #[test]

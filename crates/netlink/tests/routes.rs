@@ -20,6 +20,8 @@ const BLACKHOLE: u8 = 6;
 const UNREACHABLE: u8 = 7;
 const PROHIBIT: u8 = 8;
 const THROW: u8 = 9;
+/// `RTPROT_KERNEL`.
+const KERNEL: u8 = 2;
 /// `RT_SCOPE_LINK`.
 const LINK: Option<u8> = Some(253);
 const HOST: Option<u8> = Some(254);
@@ -342,7 +344,7 @@ fn same_as_ip(forms: fn(u32, u32) -> Vec<Form>) {
         assert_ne!(before, theirs, "{text}");
         world.ip(&format!("{family} route del {owner} {text}"));
         assert_eq!(before, show(&world, spec.family), "{text}");
-        monitor.recv_fib_events(|_| ()).unwrap();
+        news(&mut monitor);
 
         batch.add_route(&spec);
         assert_eq!(batch.run().unwrap(), [], "{text}");
@@ -353,8 +355,7 @@ fn same_as_ip(forms: fn(u32, u32) -> Vec<Form>) {
         batch.del_route(&spec);
         assert_eq!(batch.run().unwrap(), [], "{text}");
         assert_eq!(show(&world, spec.family), before, "{text}");
-        let mut news = Vec::new();
-        monitor.recv_fib_events(|event| news.push(event)).unwrap();
+        let news = news(&mut monitor);
         assert!(is_news(&news[0], &spec, true), "{text}: {news:?}");
         assert!(is_news(&news[news.len() - 1], &spec, false), "{text}: {news:?}");
 
@@ -368,11 +369,32 @@ fn same_as_ip(forms: fn(u32, u32) -> Vec<Form>) {
     }
 }
 
+/// News of routes that the kernel does not set by itself and at its own time.
+fn news(monitor: &mut NlSocket) -> Vec<RouteEvent> {
+    let mut news = Vec::new();
+    let mut all = 0;
+    loop {
+        let before = all;
+        monitor
+            .recv_fib_events(|event| {
+                all += 1;
+                if let FibEvent::Route(route) = event {
+                    news.push(route);
+                }
+            })
+            .unwrap();
+        if all == before {
+            news.retain(|route| route.spec.protocol != KERNEL);
+            return news;
+        }
+    }
+}
+
 /// Whether `event` is about `spec`. IPv6 tells of the removal of a multipath route hop by hop.
-fn is_news(event: &FibEvent, spec: &RouteSpec, expected: bool) -> bool {
-    let FibEvent::Route(RouteEvent { new, spec: seen, .. }) = event else { return false };
+fn is_news(event: &RouteEvent, spec: &RouteSpec, expected: bool) -> bool {
     let hops = spec.family == Family::V6 && !spec.nexthops.is_empty() && !expected;
-    *new == expected && if hops { spec.key() == seen.key() } else { spec.is(seen) }
+    let same = if hops { spec.key() == event.spec.key() } else { spec.is(&event.spec) };
+    event.new == expected && same
 }
 
 #[test]
@@ -456,11 +478,8 @@ fn a_replacement_by_somebody_else_is_told() {
     batch.add_route(&route);
     assert_eq!(batch.run().unwrap(), []);
     world.ip("route replace 10.1.0.0/16 via 10.0.0.6 proto keepalived");
-    let mut news = Vec::new();
-    monitor.recv_fib_events(|event| news.push(event)).unwrap();
-    let [FibEvent::Route(ours), FibEvent::Route(theirs)] = news.as_slice() else {
-        panic!("{news:?}");
-    };
+    let news = news(&mut monitor);
+    let [ours, theirs] = news.as_slice() else { panic!("{news:?}") };
     assert!(ours.new && !ours.replaced && route.is(&ours.spec));
     assert!(theirs.new && theirs.replaced && !route.is(&theirs.spec));
     assert_eq!(theirs.spec.key(), route.key());
@@ -473,15 +492,7 @@ fn told_when(world: &World, event: &str) -> (Vec<Family>, Vec<Family>) {
     world.ip("-6 route add 2001:db8:1::/48 via 2001:db8:0:1::2 proto keepalived");
     let mut monitor = world.host.run(|| NlSocket::monitor_fib(ROOM).unwrap()).unwrap();
     world.ip(event);
-    let mut told = Vec::new();
-    monitor
-        .recv_fib_events(|event| match event {
-            FibEvent::Route(RouteEvent { new: false, spec, .. }) if spec.protocol == 18 => {
-                told.push(spec.family);
-            }
-            _ => {}
-        })
-        .unwrap();
+    let told = news(&mut monitor).iter().filter(|e| !e.new).map(|e| e.spec.family).collect();
     let filter = RouteFilter { protocol: Some(18), ..RouteFilter::default() };
     let left = world.host.run(|| NlSocket::request().unwrap().dump_routes(filter).unwrap());
     (told, left.unwrap().into_iter().map(|route| route.family).collect())

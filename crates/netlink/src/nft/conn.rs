@@ -8,6 +8,7 @@ use crate::wire;
 use core::fmt;
 use netlink_sys::protocols::NETLINK_NETFILTER;
 use nix::libc;
+use std::collections::BTreeMap;
 use std::io;
 use std::os::fd::{AsFd, AsRawFd, BorrowedFd, RawFd};
 
@@ -20,6 +21,8 @@ const SNDBUF_SPARE: usize = 4096;
 /// `NFTA_SET_ELEM_LIST_TABLE` and `NFTA_SET_ELEM_LIST_SET`.
 const LIST_TABLE: u16 = 1;
 const LIST_SET: u16 = 2;
+/// `NFTA_RULE_TABLE`.
+const RULE_TABLE: u16 = 1;
 
 /// The kernel's refusal of a transaction, none of which was done.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -144,6 +147,28 @@ impl NftSocket {
         };
         let lists = self.sock.dump(kind(libc::NFT_MSG_GETSETELEM), body, news::elements)?;
         Ok(lists.into_iter().flatten().collect())
+    }
+
+    /// How many rules each chain of a table has; chains without any are left out.
+    ///
+    /// # Errors
+    /// The kernel's refusal, or that of the system calls. A table that does not exist has no
+    /// rules.
+    pub fn rules(
+        &mut self,
+        family: NftFamily,
+        table: &str,
+    ) -> Result<BTreeMap<String, usize>, NlError> {
+        let body = |msg: &mut wire::Msg<'_>| {
+            nfgenmsg(family as u8, 0, msg);
+            msg.attr_str(RULE_TABLE, table);
+        };
+        let chains = self.sock.dump(kind(libc::NFT_MSG_GETRULE), body, news::chain_of_rule)?;
+        let mut counts = BTreeMap::new();
+        for chain in chains {
+            *counts.entry(chain).or_default() += 1;
+        }
+        Ok(counts)
     }
 
     /// Hands waiting news to `news`, up to a bound that keeps one call short; what is left makes

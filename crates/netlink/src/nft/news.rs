@@ -118,6 +118,14 @@ pub(super) fn table(kind: u16, payload: &[u8]) -> Option<Table> {
     Some(Table { family, name: wire::string(find(attrs, TABLE_NAME)?) })
 }
 
+/// Reads which chain a rule of a listing is in.
+pub(super) fn chain_of_rule(kind: u16, payload: &[u8]) -> Option<String> {
+    if kind != super::kind(libc::NFT_MSG_NEWRULE) {
+        return None;
+    }
+    find(payload.get(NFGENMSG_LEN..)?, RULE_CHAIN).map(wire::string)
+}
+
 /// Reads one message of a listing of elements.
 pub(super) fn elements(kind: u16, payload: &[u8]) -> Option<Vec<Element>> {
     if kind != super::kind(libc::NFT_MSG_NEWSETELEM) {

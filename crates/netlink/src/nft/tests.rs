@@ -101,6 +101,7 @@ proptest! {
             for message in wire::messages(&bytes) {
                 let _ = news::event(message);
                 let _ = news::table(message.kind, message.payload);
+                let _ = news::chain_of_rule(message.kind, message.payload);
                 let _ = news::elements(message.kind, message.payload);
             }
         }
