@@ -2,6 +2,7 @@
 
 use core::fmt;
 use core::net::IpAddr;
+use ipnetwork::IpNetwork;
 use serde::{Deserialize, Serialize};
 
 /// Address family of a virtual router or service.
@@ -64,10 +65,35 @@ impl Prefix {
     pub const fn family(&self) -> Family {
         Family::of(self.addr)
     }
+
+    /// The first and the last address of the prefix (all host bits clear, and
+    /// all set); both the address itself when the length is not one of its
+    /// family.
+    pub fn ends(&self) -> (IpAddr, IpAddr) {
+        match IpNetwork::new(self.addr, self.len) {
+            Ok(network) => (network.network(), network.broadcast()),
+            Err(_) => (self.addr, self.addr),
+        }
+    }
 }
 
 impl fmt::Display for Prefix {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         write!(f, "{}/{}", self.addr, self.len)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_prefix_has_two_ends() {
+        let prefix = Prefix { addr: "192.0.2.77".parse().unwrap(), len: 26 };
+        let (first, last) = prefix.ends();
+        assert_eq!(
+            (first.to_string(), last.to_string()),
+            ("192.0.2.64".into(), "192.0.2.127".into())
+        );
     }
 }

@@ -94,6 +94,7 @@ fn file_of_role(file: &str, role: Role, suffix: &str) -> PathBuf {
 #[derive(Debug, Clone)]
 struct Line {
     at: SystemTime,
+    level: Level,
     severity: u8,
     text: Arc<str>,
 }
@@ -196,8 +197,10 @@ fn write_all(mut output: Output, from: &Receiver<Message>, lost: &AtomicU64) {
                 let n = lost.swap(0, Ordering::Relaxed);
                 if n > 0 {
                     let text = format!("{n} log lines were lost: the log is written too slowly");
-                    let severity = output::severity(Level::Warn, "");
-                    output.write(&Line { at: SystemTime::now(), severity, text: text.into() });
+                    let level = Level::Warn;
+                    let severity = output::severity(level, "");
+                    let at = SystemTime::now();
+                    output.write(&Line { at, level, severity, text: text.into() });
                 }
             }
             Message::Flush(done) => {
@@ -219,6 +222,7 @@ impl Log for Logger {
         }
         let line = Line {
             at: SystemTime::now(),
+            level: record.level(),
             severity: output::severity(record.level(), record.target()),
             text: record.args().to_string().into(),
         };
@@ -257,7 +261,8 @@ mod tests {
         let (to, from) = sync_channel(1);
         let lost = Arc::new(AtomicU64::new(0));
         let q = Queue { to, lost: lost.clone() };
-        let line = Line { at: SystemTime::UNIX_EPOCH, severity: 6, text: "x".into() };
+        let (at, level) = (SystemTime::UNIX_EPOCH, Level::Info);
+        let line = Line { at, level, severity: 6, text: "x".into() };
         for _ in 0..4 {
             q.push(line.clone());
         }

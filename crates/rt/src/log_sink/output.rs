@@ -2,7 +2,7 @@
 
 use super::{ALERT, Line, Sinks};
 use chrono::{DateTime, Local, Timelike};
-use log::Level;
+use log::{Level, LevelFilter, Log, Record};
 use std::fs::File;
 use std::io::Write;
 use std::os::unix::fs::OpenOptionsExt;
@@ -13,6 +13,9 @@ use std::time::{Duration, Instant};
 /// Console and file lines are cut here, as in the reference.
 const LINE_MAX: usize = 510;
 
+/// What the console shows, in env_logger's syntax.
+const CONSOLE_FILTER: &str = "KEEPALIVED_LOG";
+
 /// Where the syslog daemon listens.
 const SYSLOG: &str = "/dev/log";
 
@@ -22,7 +25,7 @@ const RECONNECT: Duration = Duration::from_secs(1);
 /// One place that lines are written to.
 #[derive(Debug)]
 pub(super) enum Output {
-    Console,
+    Console(env_logger::Logger),
     Syslog(Syslog),
     File { file: File, flush: bool },
 }
@@ -41,7 +44,7 @@ pub(super) struct Syslog {
 pub(super) fn open(sinks: &Sinks) -> Vec<Output> {
     let mut outputs = Vec::new();
     if sinks.console {
-        outputs.push(Output::Console);
+        outputs.push(Output::Console(console()));
     }
     if let Some(facility) = sinks.syslog {
         outputs.push(Output::Syslog(Syslog::new(facility, &sinks.ident)));
@@ -53,6 +56,18 @@ pub(super) fn open(sinks: &Sinks) -> Vec<Output> {
         }
     }
     outputs
+}
+
+/// Standard error, through env_logger: the environment variable
+/// [`CONSOLE_FILTER`] may ask for less of it (`warn`, `off`).
+fn console() -> env_logger::Logger {
+    env_logger::Builder::new()
+        .filter_level(LevelFilter::Trace)
+        .parse_env(CONSOLE_FILTER)
+        .target(env_logger::Target::Stderr)
+        .write_style(env_logger::WriteStyle::Never)
+        .format(|out, record| writeln!(out, "{}", record.args()))
+        .build()
 }
 
 /// Log files are readable by root alone, and a symbolic link is not followed:
@@ -81,10 +96,11 @@ impl Output {
     /// Writes one line; a failure loses it, there is nobody left to tell.
     pub(super) fn write(&mut self, line: &Line) {
         match self {
-            Output::Console => {
+            Output::Console(logger) => {
                 let at: DateTime<Local> = line.at.into();
-                let text = format!("{}: {}\n", at.format("%a %b %e %H:%M:%S %Y"), cut(&line.text));
-                let _ = std::io::stderr().lock().write_all(text.as_bytes());
+                let text = format!("{}: {}", at.format("%a %b %e %H:%M:%S %Y"), cut(&line.text));
+                let mut record = Record::builder();
+                logger.log(&record.level(line.level).args(format_args!("{text}")).build());
             }
             Output::File { file, flush } => {
                 let at: DateTime<Local> = line.at.into();
