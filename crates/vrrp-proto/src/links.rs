@@ -46,6 +46,8 @@ pub struct Links {
     counts: HashMap<IpAddr, u32>,
     /// Number of the next address.
     next: u64,
+    /// When the first held-back change takes effect.
+    due: Option<Mono>,
 }
 
 /// What a fact changed.
@@ -148,7 +150,9 @@ impl Links {
         link.mac = fact.mac;
         if fact.up == link.up {
             // Back within the delay: nothing has happened.
-            link.pending = None;
+            if link.pending.take().is_some() {
+                self.find_due();
+            }
             return;
         }
         if link.pending.is_some() {
@@ -161,7 +165,9 @@ impl Links {
             changed.events.push(Event::Link { ifname: link.name.clone(), up: fact.up });
             changed.names.push(link.name.clone());
         } else {
-            link.pending = Some((now + delay, fact.up));
+            let at = now + delay;
+            link.pending = Some((at, fact.up));
+            self.due = Some(self.due.map_or(at, |d| d.min(at)));
             changed.events.push(Event::LinkDelayed {
                 ifname: link.name.clone(),
                 up: fact.up,
@@ -173,6 +179,7 @@ impl Links {
     /// An interface is gone.
     pub fn remove(&mut self, index: IfIndex, changed: &mut Changed) {
         if let Some(link) = self.links.remove(&index) {
+            self.find_due();
             self.names.remove(&link.name);
             for a in link.addrs.values() {
                 self.uncount(a.prefix.addr);
@@ -184,10 +191,11 @@ impl Links {
 
     /// When the next held-back change takes effect.
     pub fn deadline(&self) -> Option<Mono> {
-        if self.debounce.is_empty() {
-            return None;
-        }
-        self.links.values().filter_map(|l| l.pending).map(|p| p.0).min()
+        self.due
+    }
+
+    fn find_due(&mut self) {
+        self.due = self.links.values().filter_map(|l| l.pending).map(|p| p.0).min();
     }
 
     /// Lets held-back changes take effect.
@@ -202,6 +210,7 @@ impl Links {
                 changed.names.push(link.name.clone());
             }
         }
+        self.find_due();
     }
 
     /// An address was added or changed; whether it was new.

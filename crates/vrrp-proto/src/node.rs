@@ -46,6 +46,8 @@ pub struct Node {
     pub(crate) timers: Timers,
     pub(crate) index: Index,
     pub(crate) started: bool,
+    /// When it started, and for how long the host had been up.
+    pub(crate) begun: (Mono, Duration),
     /// End of the start-up delay.
     pub(crate) hold_until: Option<Mono>,
     clock: Option<(Mono, Duration)>,
@@ -64,6 +66,8 @@ pub(crate) struct Index {
     pub vips: HashMap<IpAddr, Vec<InstanceId>>,
     /// Instances that depend on an address of any interface.
     pub sources: Vec<InstanceId>,
+    /// Whether some instance needs the wall clock.
+    pub clock: bool,
 }
 
 /// The time, and where actions go: what every step of one input shares.
@@ -87,6 +91,7 @@ impl Node {
             timers: Timers::default(),
             index: Index::default(),
             started: false,
+            begun: (Mono::ZERO, Duration::ZERO),
             hold_until: None,
             clock: None,
             unknown: HashSet::new(),
@@ -141,7 +146,7 @@ impl Node {
     /// Whether [`Input::Clock`] is needed, at least once a second and before
     /// other inputs of a wake-up: some instance uses `auth_hmac`.
     pub fn wants_clock(&self) -> bool {
-        self.instances.iter().flatten().any(|i| i.auth.hmac.is_some())
+        self.index.clock
     }
 
     /// Works on one instance; its timer is put in order afterwards.
@@ -186,8 +191,8 @@ impl Node {
             return;
         }
         self.started = true;
-        let boot = self.global.delay_after_boot.saturating_sub(uptime);
-        let delay = self.global.startup_delay.max(boot);
+        self.begun = (at.now, uptime);
+        let delay = self.startup_delay();
         if !delay.is_zero() {
             self.hold_until = Some(at.now + delay);
             at.out.report(Event::StartupDelay(delay));
@@ -204,6 +209,26 @@ impl Node {
         }
         for id in self.order.clone() {
             self.settle(id, Reason::Start, at);
+        }
+    }
+
+    /// The larger of `vrrp_startup_delay` and what is left of
+    /// `vrrp_delay_after_boot` at the start.
+    fn startup_delay(&self) -> Duration {
+        self.global.startup_delay.max(self.global.delay_after_boot.saturating_sub(self.begun.1))
+    }
+
+    /// A reload within the start-up delay adjusts what is left of it, and the
+    /// timers that count from its end.
+    pub(crate) fn adjust_hold(&mut self, at: &mut At<'_>) {
+        let Some(old) = self.hold_until else { return };
+        let new = (self.begun.0 + self.startup_delay()).max(at.now);
+        self.hold_until = Some(new);
+        for id in self.order.clone() {
+            self.on(id, at, |i, _| {
+                i.timer =
+                    i.timer.map(|t| t + new.saturating_since(old) - old.saturating_since(new));
+            });
         }
     }
 

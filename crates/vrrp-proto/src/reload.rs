@@ -115,6 +115,7 @@ impl Node {
         if !self.started {
             return;
         }
+        self.adjust_hold(at);
         for id in self.order.clone() {
             self.bind(id, at);
             if fresh.contains(&id) {
@@ -270,6 +271,7 @@ impl Node {
                     users.push(i.id);
                 }
             }
+            index.clock |= i.auth.hmac.is_some();
             for vip in &i.vips {
                 index.vips.entry(vip.ip()).or_default().push(i.id);
             }
