@@ -156,3 +156,23 @@ fn the_configuration_is_logged_on_request() {
     daemon.signal(Role::Core, Signal::SIGHUP).unwrap();
     daemon.await_log("------< LVS Topology >------").unwrap();
 }
+
+#[test]
+fn core_dumps_are_possible_only_on_request() {
+    use nix::sys::resource::{Resource, getrlimit, setrlimit};
+    use std::os::unix::fs::MetadataExt;
+    let (_, hard) = getrlimit(Resource::RLIMIT_CORE).unwrap();
+    setrlimit(Resource::RLIMIT_CORE, 0, hard).unwrap();
+    // The files of a process that cannot dump core are root's.
+    for (more, dumps) in [(&[][..], false), (&["-m"][..], true)] {
+        let daemon = start_all(more);
+        for role in ROLES {
+            let pid = daemon.role_pid(role).unwrap();
+            let owner = std::fs::metadata(format!("/proc/{pid}/fd")).unwrap().uid();
+            assert_eq!(owner != 0, dumps, "{role:?} {more:?}");
+            let limits = std::fs::read_to_string(format!("/proc/{pid}/limits")).unwrap();
+            let line = limits.lines().find(|l| l.starts_with("Max core file size")).unwrap();
+            assert_eq!(line.contains("unlimited            unlimited"), dumps, "{line}");
+        }
+    }
+}

@@ -11,7 +11,7 @@ use rt::channel::{Channel, ChannelError};
 use rt::log_sink::{self, Sinks};
 use rt::poll::Loop;
 use rt::privs::{Drop, PrivError, RunAs};
-use rt::resources::Resources;
+use rt::resources::{self, Resources};
 use rt::signals::{self, Signals};
 use rt::spawn::{self, Entered};
 use rt::{Interest, Token};
@@ -242,6 +242,6 @@ fn settle(global: &Global, core: i32) -> Result<(), Fatal> {
     } else {
         RunAs::for_roles().map_err(failed("cannot find the user for roles"))?
     };
-    let drop = Drop { run_as, core, dumpable: false };
+    let drop = Drop { run_as, core, dumpable: resources::core_dumps() };
     Ok(rt::privs::bfd(&drop)?)
 }

@@ -71,11 +71,11 @@ impl ReloadTimer {
     /// A watched path has changed.
     pub fn file_changed(&mut self, path: &Path) {
         let Some(file) = &self.file else { return };
-        if file == path {
-            self.read();
-        } else if file.parent() == Some(path) && !path.is_dir() {
+        if file.parent() == Some(path) && !path.is_dir() {
             info!("Directory of reload timer file has disappeared. Monitoring stopped.");
             self.due = None;
+        } else if file == path || file.parent() == Some(path) {
+            self.read();
         }
     }
 

@@ -56,8 +56,8 @@ impl Watcher {
         failed
     }
 
-    /// The files that have changed. The directory itself stands for its own
-    /// disappearance.
+    /// The files that have changed. The directory itself stands for all that
+    /// is in it, when it has disappeared or too much has happened at once.
     pub fn changed(&mut self) -> Vec<PathBuf> {
         let mut changed = Vec::new();
         loop {
@@ -65,7 +65,10 @@ impl Watcher {
                 Ok(events) => {
                     for event in events {
                         if event.mask.contains(AddWatchFlags::IN_Q_OVERFLOW) {
-                            warn!("inotify queue overflowed, some file changes may be missed");
+                            // Any file may have changed: a directory stands
+                            // for all that is in it.
+                            warn!("inotify queue overflowed, reading all watched files again");
+                            changed.extend(self.dirs.iter().map(|(_, dir)| dir.clone()));
                         }
                         let dir = self.dirs.iter().find(|(wd, _)| *wd == event.wd);
                         let Some((_, dir)) = dir else { continue };

@@ -111,6 +111,11 @@ fn set_limits(resource: Resource, soft: u64, hard: u64) -> io::Result<()> {
     Ok(setrlimit(resource, soft, hard)?)
 }
 
+/// Whether this process may dump core: what [`crate::privs::Drop`] must leave possible.
+pub fn core_dumps() -> bool {
+    getrlimit(Resource::RLIMIT_CORE).is_ok_and(|(soft, _)| soft > 0)
+}
+
 /// Raises the limit of open descriptors to `count` at least; never lowers it.
 ///
 /// # Errors

@@ -20,7 +20,7 @@ use netlink::socket::{Event as NlEvent, NlSocket};
 use rt::channel::{Channel, ChannelError};
 use rt::poll::{Loop, Ready};
 use rt::privs::{self, PrivError, RunAs};
-use rt::resources::Resources;
+use rt::resources::{self, Resources};
 use rt::signals::{self, Signals};
 use rt::{Interest, Token, clock};
 use std::io;
@@ -129,7 +129,8 @@ fn confine(setup: &VrrpSetup, core: i32) -> Result<(), Fatal> {
         }
         false => RunAs::for_roles().map_err(fatal("cannot choose a user for the vrrp process"))?,
     };
-    privs::vrrp(&privs::Drop { run_as, core, dumpable: false }).map_err(|e| Fatal {
+    let dumpable = resources::core_dumps();
+    privs::vrrp(&privs::Drop { run_as, core, dumpable }).map_err(|e| Fatal {
         status: if matches!(e, PrivError::Missing(_)) { 4 } else { 1 },
         what: e.to_string(),
     })
