@@ -24,6 +24,7 @@ pub fn run(seed: u64, rounds: u32) -> Result<(), String> {
     let plan = Plan::draw(&mut rng);
     let hosts = (0..HOSTS).map(|h| (plan.setup(h, &mut rng), plan.address(h))).collect();
     let mut w = World::new(seed, hosts);
+    w.lag = plan.lag;
     for h in 0..HOSTS {
         w.start(h)?;
     }
@@ -50,6 +51,8 @@ struct Plan {
     instances: usize,
     grouped: bool,
     nopreempt: bool,
+    /// The longest that a kernel takes to tell what it did.
+    lag: Duration,
 }
 
 impl Plan {
@@ -71,6 +74,7 @@ impl Plan {
             instances,
             grouped: instances > 1 && rng.chance(40),
             nopreempt: rng.chance(20),
+            lag: Duration::from_micros(rng.pick(&[300, 300, 20_000, 900_000])),
         }
     }
 
@@ -155,7 +159,7 @@ impl Plan {
     /// Time after which all is settled: a take-over, a preemption, and what is
     /// left of a stall.
     fn settled(&self) -> Duration {
-        self.interval * 12 + Duration::from_secs(4)
+        self.interval * 12 + Duration::from_secs(4) + self.lag * 4
     }
 }
 

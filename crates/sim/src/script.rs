@@ -21,6 +21,8 @@
 //! | `nothing` | nothing was done since the last command |
 //! | `state NAME STATE`, `counter NAME FIELD N` | |
 //!
+//! | `kernel slow` | what the kernel did is told by `kernel tells N` only |
+//!
 //! The kernel obeys: an address that is asked for appears at once.
 
 use crate::config::{self, Error, duration, next};
@@ -28,6 +30,7 @@ use crate::craft::Craft;
 use core::net::IpAddr;
 use core::time::Duration;
 use model::vrrp::Debounce;
+use std::collections::VecDeque;
 use types::{IfIndex, Mono};
 use vrrp_proto::{
     Action, AddrFact, Detail, Event, Input, LinkFact, Node, Out, Owner, RxMeta, SendAdvert, Setup,
@@ -54,6 +57,8 @@ struct Script {
     node: Option<Node>,
     before: Vec<(LinkFact, Vec<AddrFact>)>,
     sockets: Vec<Option<SocketKey>>,
+    /// Answers of a slow kernel.
+    answers: Option<VecDeque<(AddrFact, bool)>>,
     log: Vec<(Mono, String)>,
     /// Lines before this belong to earlier commands.
     mark: usize,
@@ -93,6 +98,7 @@ impl Script {
             "reload" => self.handle(Input::Reload(Box::new(self.setup.clone()))),
             "hear" => self.hear(words),
             "track" => self.track(words),
+            "kernel" => self.kernel(words),
             "link" | "unlink" | "addr" | "unaddr" => self.fact(word, words),
             _ => self.configure(word, words),
         }
@@ -170,7 +176,27 @@ impl Script {
         }
         for (ifindex, prefix, there) in echoes {
             let fact = AddrFact { ifindex, prefix, tentative: false };
-            self.handle(if there { Input::AddrAdded(fact) } else { Input::AddrRemoved(fact) })?;
+            match &mut self.answers {
+                Some(answers) => answers.push_back((fact, there)),
+                None => self.tell(fact, there)?,
+            }
+        }
+        Ok(())
+    }
+
+    fn tell(&mut self, fact: AddrFact, there: bool) -> Result<(), Error> {
+        self.handle(if there { Input::AddrAdded(fact) } else { Input::AddrRemoved(fact) })
+    }
+
+    fn kernel(&mut self, words: &mut dyn Iterator<Item = &str>) -> Result<(), Error> {
+        if next::<String>(words, "kernel")? == "slow" {
+            self.answers = Some(VecDeque::new());
+            return Ok(());
+        }
+        for _ in 0..next::<u32>(words, "kernel tells")? {
+            let answer = self.answers.as_mut().and_then(VecDeque::pop_front);
+            let (fact, there) = answer.ok_or("it has nothing to tell")?;
+            self.tell(fact, there)?;
         }
         Ok(())
     }

@@ -67,6 +67,8 @@ pub struct World {
     pub hosts: Vec<Host>,
     /// Packets lost in a hundred.
     pub loss: u64,
+    /// The longest that a kernel takes to tell what it did.
+    pub lag: Duration,
     /// Adverts with a priority other than 0 on the link so far.
     pub adverts: u64,
     /// Where chance comes from.
@@ -96,6 +98,7 @@ impl World {
             now: Mono::from_millis(1),
             hosts: hosts.collect(),
             loss: 0,
+            lag: Duration::from_micros(300),
             adverts: 0,
             rng: Rng::new(seed),
             coming: BTreeMap::new(),
@@ -177,7 +180,8 @@ impl World {
     }
 
     fn news_time(&mut self, h: usize) -> Mono {
-        let at = self.now + Duration::from_micros(self.rng.between(10, 300));
+        let longest = self.lag.as_micros() as u64;
+        let at = self.now + Duration::from_micros(self.rng.between(10, longest));
         let host = &mut self.hosts[h];
         host.news_at = host.news_at.max(at);
         host.news_at

@@ -48,15 +48,42 @@ pub struct Vip {
     pub excluded: bool,
     /// The interface it was asked to be on; `None` while it is not wanted.
     pub on: Option<IfIndex>,
-    /// The kernel told that it is there since we last asked for it. A removal
-    /// told before that is the echo of our own, earlier one.
+    /// The interface it was last asked to be on.
+    pub asked: Option<IfIndex>,
+    /// Requests to add it that the kernel has not answered yet. Before the
+    /// last of them is, a removal is the echo of our own, earlier one.
+    pub owed: u32,
+    /// The kernel told that it is where we want it.
     pub confirmed: bool,
 }
 
 impl Vip {
     /// One that is not in place.
     pub fn new(addr: &Address, excluded: bool) -> Self {
-        Vip { addr: Arc::new(addr.clone()), excluded, on: None, confirmed: false }
+        Vip {
+            addr: Arc::new(addr.clone()),
+            excluded,
+            on: None,
+            asked: None,
+            owed: 0,
+            confirmed: false,
+        }
+    }
+
+    /// It is asked for on `ifindex`.
+    pub fn ask(&mut self, ifindex: IfIndex) {
+        if self.asked != Some(ifindex) {
+            // Nothing more will be heard from where it was.
+            self.owed = 0;
+        }
+        (self.on, self.asked, self.confirmed) = (Some(ifindex), Some(ifindex), false);
+        self.owed += 1;
+    }
+
+    /// The kernel answered a request to add it: it is there, or it was.
+    pub fn answered(&mut self, there: bool) {
+        self.owed = self.owed.saturating_sub(1);
+        self.confirmed |= there && self.owed == 0 && self.on.is_some();
     }
 
     /// The address without its length.
@@ -439,9 +466,9 @@ impl Instance {
         }
     }
 
-    /// The virtual address `prefix`, when it is wanted on that interface.
-    pub fn wanted_vip(&mut self, on: IfIndex, prefix: Prefix) -> Option<&mut Vip> {
-        self.vips.iter_mut().find(|v| v.on == Some(on) && v.addr.prefix == prefix)
+    /// The virtual address `prefix`, when it was asked for on that interface.
+    pub fn asked_vip(&mut self, on: IfIndex, prefix: Prefix) -> Option<&mut Vip> {
+        self.vips.iter_mut().find(|v| v.asked == Some(on) && v.addr.prefix == prefix)
     }
 
     /// Asks for the removal of a virtual address.

@@ -362,9 +362,9 @@ impl Node {
         }
         for id in self.index.vips.get(&fact.prefix.addr).cloned().unwrap_or_default() {
             if let Some(Some(i)) = self.instances.get_mut(id.index())
-                && let Some(vip) = i.wanted_vip(fact.ifindex, fact.prefix)
+                && let Some(vip) = i.asked_vip(fact.ifindex, fact.prefix)
             {
-                vip.confirmed = true;
+                vip.answered(true);
             }
         }
         self.address_changed(fact, at);
@@ -377,7 +377,7 @@ impl Node {
         for id in self.index.vips.get(&fact.prefix.addr).cloned().unwrap_or_default() {
             let lost = self.on(id, at, |i, _| {
                 let state = i.state;
-                let vip = i.wanted_vip(fact.ifindex, fact.prefix)?;
+                let vip = i.asked_vip(fact.ifindex, fact.prefix)?;
                 let lost = vip.confirmed && !vip.addr.no_track && state == State::Master;
                 vip.confirmed = false;
                 lost.then_some(())
@@ -409,6 +409,10 @@ impl Node {
                 self.addr_removed(known, at);
             }
         }
+        // Answers may have been lost: what is there now counts.
+        for vip in self.instances.iter_mut().flatten().flat_map(|i| &mut i.vips) {
+            vip.owed = 0;
+        }
         for fact in facts {
             self.addr_added(*fact, at);
         }
@@ -424,15 +428,12 @@ impl Node {
     ) {
         const EEXIST: i32 = 17;
         const EADDRNOTAVAIL: i32 = 99;
-        self.on(id, at, |i, env| match (adding, errno) {
-            (true, EEXIST) => {
-                if let Some(v) = i.vips.iter_mut().find(|v| v.addr == *addr && v.on.is_some()) {
-                    v.confirmed = true;
-                }
+        self.on(id, at, |i, env| {
+            if adding && let Some(v) = i.vips.iter_mut().find(|v| v.addr == *addr) {
+                v.answered(errno == EEXIST);
             }
             // Gone already: with the primary of its subnet, or by hand.
-            (false, EADDRNOTAVAIL) => {}
-            _ => {
+            if (adding, errno) != (true, EEXIST) && (adding, errno) != (false, EADDRNOTAVAIL) {
                 let what = InstanceEvent::AddressFailed { addr: addr.prefix, adding, errno };
                 i.report(env.out, what);
             }

@@ -149,7 +149,7 @@ impl Instance {
         match self.device(&addr, env.links) {
             Ok(ifindex) => {
                 if let Some(vip) = self.vips.get_mut(index) {
-                    (vip.on, vip.confirmed) = (Some(ifindex), false);
+                    vip.ask(ifindex);
                 }
                 let owner = Owner::Instance(self.id);
                 env.out.actions.push(Action::AddAddr { owner, ifindex, addr, excluded });
