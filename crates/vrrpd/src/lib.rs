@@ -13,5 +13,6 @@ mod main_loop;
 mod promote;
 mod report;
 mod rx;
+mod start;
 
-pub use main_loop::run;
+pub use start::run;

@@ -11,16 +11,14 @@ use crate::facts;
 use crate::promote::Promote;
 use crate::report::{self, Report, ToCore};
 use crate::rx::Sockets;
+use crate::start::{Fatal, fatal, set_name};
 use core::time::Duration;
-use ipc::Role;
 use ipc::msg::vrrp::{CoreToVrrp, VrrpOptions, VrrpSetup, VrrpToCore};
-use ipc::msg::{Dump, Generation, Hello, TrackValue as CoreValue};
+use ipc::msg::{Dump, Generation, TrackValue as CoreValue};
 use model::Global;
 use netlink::socket::{Event as NlEvent, NlSocket};
-use rt::channel::{Channel, ChannelError};
+use rt::channel::ChannelError;
 use rt::poll::{Loop, Ready};
-use rt::privs::{self, PrivError, RunAs};
-use rt::resources::{self, Resources};
 use rt::signals::{self, Signals};
 use rt::{Interest, Token, clock};
 use std::io;
@@ -28,10 +26,6 @@ use std::os::fd::AsFd;
 use types::Mono;
 use vrrp_proto::{Action, Detail, Input, Node, Out, Owner, Setup, TrackValue};
 
-/// Longest message from core: a configuration.
-const MESSAGE_MAX: u32 = 256 * 1024 * 1024;
-/// How long core may take to say what is to be done.
-const FIRST_WORDS: Duration = Duration::from_secs(30);
 /// Room for the kernel's notifications: a take-over of 20,000 addresses fits.
 const MONITOR_RCVBUF: usize = 32 * 1024 * 1024;
 /// How long an exiting role waits until core has its last words.
@@ -43,102 +37,9 @@ const MONITOR: Token = Token(2);
 /// Tokens from here on are sockets of adverts.
 const SOCKETS: usize = 16;
 
-/// The vrrp role: runs until core says so or is gone. Returns the exit status.
-pub fn run(entered: rt::spawn::Entered) -> i32 {
-    match start(entered).and_then(|mut role| role.run()) {
-        Ok(()) => 0,
-        Err(e) => {
-            log::error!("{e}");
-            e.status
-        }
-    }
-}
-
-/// Why the role ends.
-#[derive(Debug)]
-pub struct Fatal {
-    what: String,
-    /// Exit status: 1 tells core not to try again, 4 that a permission is
-    /// missing, 70 that it may.
-    status: i32,
-}
-
-impl core::fmt::Display for Fatal {
-    fn fmt(&self, f: &mut core::fmt::Formatter<'_>) -> core::fmt::Result {
-        f.write_str(&self.what)
-    }
-}
-
-fn fatal(what: &'static str) -> impl Fn(io::Error) -> Fatal {
-    move |e| Fatal {
-        what: format!("{what}: {e}"),
-        status: if e.kind() == io::ErrorKind::PermissionDenied { 4 } else { 70 },
-    }
-}
-
-fn start(entered: rt::spawn::Entered) -> Result<VrrpRole, Fatal> {
-    let mut core: ToCore = Channel::new(entered.channel, MESSAGE_MAX)
-        .map_err(fatal("cannot use the channel to core"))?;
-    let first = core
-        .recv_wait(FIRST_WORDS)
-        .map_err(|e| Fatal { what: format!("no greeting from core: {e}"), status: 70 })?;
-    let Some(CoreToVrrp::Hello(hello, log)) = first else {
-        return Err(Fatal { what: "core did not say hello".to_owned(), status: 70 });
-    };
-    if !hello.fits(Role::Vrrp) {
-        return Err(Fatal { what: "core is of another build".to_owned(), status: 1 });
-    }
-    rt::log_sink::install(&rt::log_sink::Sinks::of_role(Role::Vrrp, &log));
-    let _ = core.send(&VrrpToCore::Hello(Hello::new(Role::Vrrp)));
-    let second = core
-        .recv_wait(FIRST_WORDS)
-        .map_err(|e| Fatal { what: format!("no configuration from core: {e}"), status: 70 })?;
-    let Some(CoreToVrrp::Prepare(setup)) = second else {
-        return Err(Fatal { what: "core did not send a configuration".to_owned(), status: 70 });
-    };
-    confine(&setup, entered.core)?;
-    // Capabilities belong to threads, so these come after the drop.
-    rt::log_sink::start_writers();
-    let mut role = VrrpRole::open(core)?;
-    role.command(CoreToVrrp::Prepare(setup));
-    Ok(role)
-}
-
-/// What `ps` shows; a reload may change it.
-fn set_name(global: &Global) {
-    rt::spawn::set_comm(global.vrrp_process.name.as_deref().unwrap_or("keepalived"));
-}
-
-/// Sets scheduling and limits, then gives up every privilege but those of the
-/// vrrp role.
-fn confine(setup: &VrrpSetup, core: i32) -> Result<(), Fatal> {
-    let process = &setup.global.vrrp_process;
-    set_name(&setup.global);
-    let resources = Resources {
-        // A receiver per interface and family at most, and a few more.
-        nofile: Some(2 * setup.vrrp.instances.len() as u64 + 64),
-        ..Resources::of(process)
-    };
-    for failed in resources.apply() {
-        log::warn!("{failed}");
-    }
-    let run_as = match setup.global.roles_as_root {
-        true => {
-            log::warn!("roles_as_root: the vrrp process keeps its user");
-            RunAs::Unchanged
-        }
-        false => RunAs::for_roles().map_err(fatal("cannot choose a user for the vrrp process"))?,
-    };
-    let dumpable = resources::core_dumps();
-    privs::vrrp(&privs::Drop { run_as, core, dumpable }).map_err(|e| Fatal {
-        status: if matches!(e, PrivError::Missing(_)) { 4 } else { 1 },
-        what: e.to_string(),
-    })
-}
-
 /// Everything the role owns.
 #[derive(Debug)]
-struct VrrpRole {
+pub(crate) struct VrrpRole {
     poll: Loop,
     signals: Signals,
     core: ToCore,
@@ -167,7 +68,8 @@ struct Running {
 }
 
 impl VrrpRole {
-    fn open(core: ToCore) -> Result<Self, Fatal> {
+    /// Opens its sockets.
+    pub(crate) fn open(core: ToCore) -> Result<Self, Fatal> {
         let poll = Loop::new().map_err(fatal("cannot open an event loop"))?;
         let signals = Signals::new(&signals::for_role()).map_err(fatal("cannot handle signals"))?;
         let monitor =
@@ -199,7 +101,8 @@ impl VrrpRole {
         })
     }
 
-    fn run(&mut self) -> Result<(), Fatal> {
+    /// Runs until core says so or is gone.
+    pub(crate) fn run(&mut self) -> Result<(), Fatal> {
         let mut ready = Vec::new();
         // What came together with the first words is in memory, not in the socket.
         self.serve_core()?;
@@ -446,7 +349,8 @@ impl VrrpRole {
         }
     }
 
-    fn command(&mut self, message: CoreToVrrp) {
+    /// Does what core says.
+    pub(crate) fn command(&mut self, message: CoreToVrrp) {
         match message {
             CoreToVrrp::Hello(..) => log::warn!("core greets twice"),
             CoreToVrrp::Prepare(setup) => {
