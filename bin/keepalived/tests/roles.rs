@@ -176,3 +176,26 @@ fn core_dumps_are_possible_only_on_request() {
         }
     }
 }
+
+#[test]
+fn a_role_that_does_not_leave_in_time_is_killed() {
+    let mut daemon = start(&format!("child_wait_time 1\n{EMPTY}"), &["--all"]);
+    daemon.await_log("Startup complete").unwrap();
+    daemon.signal(Role::Checker, Signal::SIGSTOP).unwrap();
+    daemon.signal(Role::Core, Signal::SIGTERM).unwrap();
+    daemon.await_log("checker process failed to die - forcing termination").unwrap();
+    daemon.await_log("Keepalived_healthcheckers exited due to signal 9 (Killed)").unwrap();
+    assert_eq!(daemon.await_exit(PATIENCE).unwrap().1.code(), Some(0));
+}
+
+#[test]
+fn a_stop_during_the_startup_script_ends_it_too() {
+    let folder = Folder::new("stop-early");
+    let script = folder.script("s", "echo $$ > $0.out; exec sleep 1000");
+    let daemon = start(&format!("global_defs {{\n startup_script {script}\n}}\n"), &["--all"]);
+    eventually("the script does not run", || folder.read("s.out").ends_with('\n'));
+    assert!(daemon.stop().unwrap().success());
+    let pid: i32 = folder.read("s.out").trim().parse().unwrap();
+    eventually("the script is left", || !procs::alive(pid));
+    assert_eq!(daemon.log.count("child process, pid="), 0);
+}

@@ -18,7 +18,14 @@ const FILE_MAX: u64 = 256 * 1024 * 1024;
 /// first asked for: make a new one for each load.
 #[derive(Debug, Default)]
 pub struct System {
-    interfaces: OnceCell<Option<HashMap<String, IfFacts>>>,
+    interfaces: OnceCell<Option<HashMap<String, Seen>>>,
+}
+
+/// An interface: what the dump told, and what sysfs adds when it is asked for.
+#[derive(Debug)]
+struct Seen {
+    dumped: IfFacts,
+    whole: OnceCell<IfFacts>,
 }
 
 impl System {
@@ -46,12 +53,12 @@ fn meta(m: &Metadata) -> FileMeta {
 }
 
 /// All interfaces of the network namespace, by one netlink dump.
-fn interfaces() -> Option<HashMap<String, IfFacts>> {
+fn interfaces() -> Option<HashMap<String, Seen>> {
     let mut found = HashMap::new();
     for entry in getifaddrs().ok()? {
         let Some(link) = entry.address.as_ref().and_then(|a| a.as_link_addr()) else { continue };
         let index = u32::try_from(link.ifindex()).unwrap_or(0);
-        let mut facts = IfFacts {
+        let dumped = IfFacts {
             index,
             loopback: entry.flags.contains(InterfaceFlags::IFF_LOOPBACK),
             multicast: entry.flags.contains(InterfaceFlags::IFF_MULTICAST),
@@ -59,18 +66,17 @@ fn interfaces() -> Option<HashMap<String, IfFacts>> {
             mtu: 1500,
             ..IfFacts::default()
         };
-        from_sysfs(&entry.interface_name, &mut facts);
-        found.insert(entry.interface_name, facts);
+        found.insert(entry.interface_name, Seen { dumped, whole: OnceCell::new() });
     }
     Some(found)
 }
 
-/// What only sysfs tells; left alone when sysfs shows another namespace.
-fn from_sysfs(name: &str, facts: &mut IfFacts) {
+/// With what only sysfs tells; left alone when sysfs shows another namespace.
+fn with_sysfs(name: &str, mut facts: IfFacts) -> IfFacts {
     let read = |file: &str| std::fs::read_to_string(format!("/sys/class/net/{name}/{file}")).ok();
     let number = |file: &str| read(file).and_then(|t| t.trim().parse::<u32>().ok());
     if number("ifindex") != Some(facts.index) {
-        return;
+        return facts;
     }
     facts.mtu = number("mtu").unwrap_or(facts.mtu);
     if let Some(event) = read("uevent") {
@@ -80,6 +86,7 @@ fn from_sysfs(name: &str, facts: &mut IfFacts) {
             facts.vrf_table = Some(0);
         }
     }
+    facts
 }
 
 impl Host for System {
@@ -128,7 +135,9 @@ impl Host for System {
         match self.interfaces.get_or_init(interfaces) {
             None => Interface::Unknown,
             Some(all) => match all.get(name) {
-                Some(facts) => Interface::Present(*facts),
+                Some(seen) => {
+                    Interface::Present(*seen.whole.get_or_init(|| with_sysfs(name, seen.dumped)))
+                }
                 None => Interface::Absent,
             },
         }
