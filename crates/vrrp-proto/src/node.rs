@@ -338,7 +338,17 @@ impl Node {
         let mut changed = Changed::default();
         f(&mut self.links, at.now, &mut changed);
         for event in changed.events {
-            at.out.report(event);
+            // What is there at start is no news, nor is a link nobody uses.
+            let news = match &event {
+                Event::LinkPresence { ifname, .. } => {
+                    self.started && self.index.links.contains_key(ifname)
+                }
+                Event::Link { ifname, .. } => self.index.links.contains_key(ifname),
+                _ => true,
+            };
+            if news {
+                at.out.report(event);
+            }
         }
         for name in changed.names {
             self.refresh_users(&name, at);
@@ -351,8 +361,14 @@ impl Node {
         }
     }
 
+    /// Addresses of interfaces in use are news; our own are not.
     fn addr_event(&self, fact: AddrFact, present: bool, at: &mut At<'_>) {
         let ifname = self.links.name_of(fact.ifindex);
+        if !self.index.links.contains_key(&ifname)
+            || self.index.vips.contains_key(&fact.prefix.addr)
+        {
+            return;
+        }
         at.out.report(Event::Address { ifname, addr: fact.prefix.addr, present });
     }
 
