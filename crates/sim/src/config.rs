@@ -299,6 +299,7 @@ pub fn group(
     while let Some(word) = words.next() {
         match word {
             "tracking-weight" => g.tracking_weight = true,
+            "notify-priority" => g.notify_priority_changes = true,
             "track" => g.tracks.push(track_ref(words, tracks, false)?),
             member => g.members.push(member.to_owned()),
         }

@@ -164,6 +164,8 @@ pub struct Instance {
     /// Whether it may be MASTER without hearing first: an address owner whose
     /// group, if any, consists of owners.
     pub starts_master: bool,
+    /// FIFOs are told of priority changes, by its own or its group's setting.
+    pub tells_priority: bool,
     pub watches: Vec<Watch>,
     pub refs: Vec<TrackRef>,
     pub vips: Vec<Vip>,
@@ -239,6 +241,7 @@ impl Instance {
             config: Arc::new(config.clone()),
             group: None,
             starts_master: false,
+            tells_priority: config.notify_priority_changes,
             watches: Vec::new(),
             refs: Vec::new(),
             vips: vips.chain(evips).collect(),

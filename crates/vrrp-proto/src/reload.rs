@@ -251,6 +251,8 @@ impl Node {
             });
             let Some(Some(i)) = self.instances.get_mut(id.index()) else { continue };
             i.starts_master = starts_master;
+            i.tells_priority = i.config.notify_priority_changes
+                || group.is_some_and(|g| g.config.notify_priority_changes);
             i.watches = track::watches(&i.config, membership.as_ref());
             i.refs = track::refs(&i.config, membership.as_ref(), &self.tracks);
         }

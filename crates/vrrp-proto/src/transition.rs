@@ -284,7 +284,7 @@ impl Instance {
                 Some(if after > before { t + (after - before) } else { t - (before - after) });
         }
         self.report(env.out, InstanceEvent::Priority { from, to });
-        if self.config.notify_priority_changes {
+        if self.tells_priority {
             let master = self.state == State::Master;
             self.report(env.out, InstanceEvent::NotifyPriority { master, priority: to });
         }
