@@ -4,7 +4,10 @@
 //! acts on an option beyond printing.
 
 mod getopt;
+mod manual;
 mod table;
+
+pub use manual::manual;
 
 use crate::version;
 use getopt::{Getopt, Item};

@@ -48,11 +48,11 @@ pub enum Opt {
 pub struct Entry {
     pub opt: Opt,
     short: Option<char>,
-    long: &'static str,
+    pub long: &'static str,
     arg: Arg,
     /// What stands for the argument in the help.
-    value: &'static str,
-    help: &'static [&'static str],
+    pub value: &'static str,
+    pub help: &'static [&'static str],
 }
 
 impl Spec for Entry {
@@ -122,7 +122,7 @@ pub const OPTIONS: &[Entry] = &[
         Opt::LogFile,
         Some('g'),
         "log-file",
-        "=FILE",
+        "[=FILE]",
         &["Log to FILE (default 'keepalived.log')"],
     ),
     flag(Opt::FlushLogFile, None, "flush-log-file", &["Write the log file through to disk"]),
@@ -186,7 +186,7 @@ pub const OPTIONS: &[Entry] = &[
         Opt::CorePattern,
         Some('M'),
         "core-dump-pattern",
-        "=PATN",
+        "[=PATN]",
         &["Also set the kernel's core_pattern (default 'core')"],
     ),
     flag(
