@@ -16,6 +16,7 @@ use core::time::Duration;
 use ipc::msg::vrrp::{CoreToVrrp, VrrpOptions, VrrpSetup, VrrpToCore};
 use ipc::msg::{Dump, Generation, TrackValue as CoreValue};
 use model::Global;
+use model::global::Buffers;
 use netlink::socket::{Event as NlEvent, NlSocket};
 use rt::channel::ChannelError;
 use rt::poll::{Loop, Ready};
@@ -69,11 +70,11 @@ struct Running {
 
 impl VrrpRole {
     /// Opens its sockets.
-    pub(crate) fn open(core: ToCore) -> Result<Self, Fatal> {
+    pub(crate) fn open(core: ToCore, buffers: &Buffers) -> Result<Self, Fatal> {
         let poll = Loop::new().map_err(fatal("cannot open an event loop"))?;
         let signals = Signals::new(&signals::for_role()).map_err(fatal("cannot handle signals"))?;
-        let monitor =
-            NlSocket::monitor(MONITOR_RCVBUF).map_err(fatal("cannot open the netlink monitor"))?;
+        let room = buffers.vrrp_monitor.bytes.map_or(MONITOR_RCVBUF, |bytes| bytes as usize);
+        let monitor = NlSocket::monitor(room).map_err(fatal("cannot open the netlink monitor"))?;
         let exec = Exec::open().map_err(fatal("cannot open netlink and packet sockets"))?;
         for (fd, token) in
             [(core.as_fd(), CORE), (signals.as_fd(), SIGNALS), (monitor.as_fd(), MONITOR)]

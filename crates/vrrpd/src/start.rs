@@ -75,7 +75,7 @@ fn start(entered: rt::spawn::Entered) -> Result<VrrpRole, Fatal> {
     confine(&setup, entered.core)?;
     // Capabilities belong to threads, so these come after the drop.
     rt::log_sink::start_writers();
-    let mut role = VrrpRole::open(core)?;
+    let mut role = VrrpRole::open(core, &setup.global.buffers)?;
     role.command(CoreToVrrp::Prepare(setup));
     Ok(role)
 }
