@@ -6,6 +6,7 @@
 //! |---|---|
 //! | `object KIND NAME`, `instance ...`, `sync-group ...` | configuration, see [`crate::config`] |
 //! | `global KEY VALUE`, `debounce DEV DOWN UP` | settings |
+//! | `static ADDR [DEV [GROUP]]`, `track-group NAME INSTANCE...` | a static address, who tracks it |
 //! | `link NAME INDEX up\|down [no-multicast] [noarp]` | a fact, before or after `start` |
 //! | `unlink INDEX`, `addr INDEX ADDR`, `unaddr INDEX ADDR` | facts |
 //! | `start`, `shutdown` | |
@@ -29,6 +30,7 @@ use crate::config::{self, Error, duration, next};
 use crate::craft::Craft;
 use core::net::IpAddr;
 use core::time::Duration;
+use model::net::Address;
 use model::vrrp::Debounce;
 use std::collections::VecDeque;
 use types::{IfIndex, Mono};
@@ -115,6 +117,16 @@ impl Script {
             "object" => s.tracks.push(config::object(words)?),
             "instance" => s.vrrp.instances.push(config::instance(words, &s.tracks)?),
             "sync-group" => s.vrrp.sync_groups.push(config::group(words, &s.tracks)?),
+            "static" => {
+                let mut a = Address::plain(config::prefix(&next::<String>(words, word)?)?);
+                a.dev = words.next().map(str::to_owned);
+                a.track_group = words.next().map(str::to_owned);
+                s.vrrp.static_addresses.push(a);
+            }
+            "track-group" => {
+                let name = next(words, word)?;
+                s.vrrp.track_groups.push((name, words.map(str::to_owned).collect()));
+            }
             "debounce" => {
                 let interface = next(words, word)?;
                 let down = duration(&next::<String>(words, word)?)?;

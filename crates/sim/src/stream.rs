@@ -352,6 +352,11 @@ fn setup(b: &mut Bytes<'_>) -> Setup {
     if bits & 24 == 24 {
         s.global.startup_delay = Duration::from_millis(700);
     }
+    for n in 0..b.below(3) {
+        let mut a = Address::plain(own(n as u8 + 6, Family::V4));
+        a.dev = Some(NAMES[b.below(2)].to_owned());
+        s.vrrp.static_addresses.push(a);
+    }
     s.global.log_unknown_vrids = bits & 32 != 0;
     s
 }

@@ -200,6 +200,13 @@ pub enum Event {
         /// Source.
         from: IpAddr,
     },
+    /// A static address that somebody removed is put back.
+    StaticRestored {
+        /// The address.
+        addr: Prefix,
+        /// Interface.
+        ifname: Arc<str>,
+    },
     /// `vrrp_startup_delay` begins.
     StartupDelay(Duration),
     /// It is over.

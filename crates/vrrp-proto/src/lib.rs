@@ -25,6 +25,7 @@ mod receive;
 pub mod reject;
 mod reload;
 mod sockets;
+mod statics;
 mod status;
 #[cfg(test)]
 mod testing;

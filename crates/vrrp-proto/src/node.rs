@@ -14,6 +14,7 @@ use crate::pace::Pacer;
 use crate::packet::Raw;
 use crate::receive;
 use crate::sockets::Sockets;
+use crate::statics::Static;
 use crate::timers::Timers;
 use crate::track::Tracked;
 use core::net::IpAddr;
@@ -39,6 +40,7 @@ pub struct Node {
     /// Handles in configuration order.
     pub(crate) order: Vec<InstanceId>,
     pub(crate) groups: Vec<Group>,
+    pub(crate) statics: Vec<Static>,
     pub(crate) tracks: Vec<Tracked>,
     pub(crate) links: Links,
     pub(crate) sockets: Sockets,
@@ -84,6 +86,7 @@ impl Node {
             instances: Vec::new(),
             order: Vec::new(),
             groups: Vec::new(),
+            statics: Vec::new(),
             tracks: Vec::new(),
             links: Links::default(),
             sockets: Sockets::default(),
@@ -197,6 +200,7 @@ impl Node {
             self.hold_until = Some(at.now + delay);
             at.out.report(Event::StartupDelay(delay));
         }
+        self.place_statics(None, at);
         for id in self.order.clone() {
             self.bind(id, at);
             self.on(id, at, |i, env| i.remove_leftovers(env));
@@ -356,6 +360,7 @@ impl Node {
     }
 
     pub(crate) fn refresh_users(&mut self, ifname: &str, at: &mut At<'_>) {
+        self.place_statics(Some(ifname), at);
         for id in self.index.links.get(ifname).cloned().unwrap_or_default() {
             self.refresh(id, at);
         }
@@ -383,6 +388,7 @@ impl Node {
                 vip.answered(true);
             }
         }
+        self.static_changed(fact, true, at);
         self.address_changed(fact, at);
     }
 
@@ -402,6 +408,7 @@ impl Node {
                 self.address_lost(id, fact.prefix, at);
             }
         }
+        self.static_changed(fact, false, at);
         self.address_changed(fact, at);
     }
 
@@ -426,7 +433,8 @@ impl Node {
             }
         }
         // Answers may have been lost: what is there now counts.
-        for vip in self.instances.iter_mut().flatten().flat_map(|i| &mut i.vips) {
+        let vips = self.instances.iter_mut().flatten().flat_map(|i| &mut i.vips);
+        for vip in vips.chain(self.statics.iter_mut().map(|s| &mut s.vip)) {
             vip.owed = 0;
         }
         for fact in facts {
@@ -466,6 +474,10 @@ impl Node {
         self.hold_until = None;
         for id in self.order.clone() {
             self.on(id, at, |i, env| i.stop(env));
+        }
+        self.remove_statics(&self.statics, at);
+        for s in &mut self.statics {
+            (s.vip.on, s.vip.confirmed) = (None, false);
         }
         for id in self.order.clone() {
             self.on(id, at, |i, env| i.notify(env, Told::Stop));

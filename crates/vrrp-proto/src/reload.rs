@@ -63,6 +63,7 @@ impl Node {
             self.order.push(id);
         }
         self.take_settings(&setup);
+        self.configure_statics(&setup.vrrp.static_addresses);
         self.rebuild(&setup.vrrp);
         let events = self.take_debounce(&setup.vrrp);
         debug_assert!(events.len() <= setup.vrrp.debounce.len());
@@ -77,6 +78,8 @@ impl Node {
     pub(crate) fn reload(&mut self, setup: Setup, at: &mut At<'_>) {
         self.keep_track_values(&setup);
         self.take_settings(&setup);
+        let gone = self.configure_statics(&setup.vrrp.static_addresses);
+        self.remove_statics(&gone, at);
         let (matched, vanished) = self.match_instances(&setup.vrrp);
         for id in vanished {
             self.delete(id, at);
@@ -116,6 +119,7 @@ impl Node {
             return;
         }
         self.adjust_hold(at);
+        self.place_statics(None, at);
         for id in self.order.clone() {
             self.bind(id, at);
             if fresh.contains(&id) {
@@ -229,11 +233,11 @@ impl Node {
                 state,
             });
         }
-        self.rebuild_trackers();
+        self.rebuild_trackers(vrrp);
         self.index = self.build_index();
     }
 
-    fn rebuild_trackers(&mut self) {
+    fn rebuild_trackers(&mut self, vrrp: &Vrrp) {
         let owner = |instances: &[Option<Instance>], id: &InstanceId| {
             let i = instances.get(id.index()).and_then(Option::as_ref);
             i.is_some_and(|i| i.config.priority.is_owner())
@@ -254,12 +258,17 @@ impl Node {
             i.tells_priority = i.config.notify_priority_changes
                 || group.is_some_and(|g| g.config.notify_priority_changes);
             i.watches = track::watches(&i.config, membership.as_ref());
+            track::watch_statics(&mut i.watches, &i.config.name, vrrp);
             i.refs = track::refs(&i.config, membership.as_ref(), &self.tracks);
         }
     }
 
     fn build_index(&self) -> Index {
-        let mut index = Index { tracks: vec![Vec::new(); self.tracks.len()], ..Index::default() };
+        let mut index = Index {
+            links: self.static_devices().into_iter().map(|d| (d, Vec::new())).collect(),
+            tracks: vec![Vec::new(); self.tracks.len()],
+            ..Index::default()
+        };
         for i in self.order.iter().filter_map(|id| self.get(*id)) {
             let devs = i.vips.iter().filter_map(|v| v.addr.dev.as_deref());
             let own = i.config.interface.as_deref().into_iter().chain(i.config.vrf.as_deref());

@@ -35,6 +35,9 @@ impl fmt::Display for Event {
                 f,
                 "Unknown VRID({vrid}) received on interface({ifname}) from {from}. ignoring..."
             ),
+            Event::StaticRestored { addr, ifname } => {
+                write!(f, "Restoring deleted static address {addr} dev {ifname}")
+            }
             Event::StartupDelay(d) => write!(f, "Delaying startup for {} seconds", Seconds(*d)),
             Event::StartupDelayOver => f.write_str("Delayed start completed"),
             Event::DebounceReduced { ifname, limit } => write!(

@@ -7,7 +7,7 @@
 use crate::event::Cause;
 use crate::input::TrackValue;
 use crate::links::Links;
-use model::vrrp::{SyncGroup, TrackRef, VrrpInstance};
+use model::vrrp::{SyncGroup, TrackRef, Vrrp, VrrpInstance};
 use model::{TrackKind, TrackObject};
 use std::sync::Arc;
 use types::{Priority, Weight};
@@ -179,6 +179,18 @@ pub fn watches(config: &VrrpInstance, group: Option<&Membership<'_>>) -> Vec<Wat
         merge_watch(&mut found, &t.interface, weight, t.reverse);
     }
     found
+}
+
+/// Instances of a `track_group` watch the interfaces of its static addresses:
+/// without them those cannot be restored.
+pub fn watch_statics(found: &mut Vec<Watch>, instance: &str, vrrp: &Vrrp) {
+    let groups = vrrp.track_groups.iter().filter(|g| g.1.iter().any(|m| m == instance));
+    for (group, _) in groups {
+        let ours = vrrp.static_addresses.iter().filter(|a| a.track_group.as_ref() == Some(group));
+        for dev in ours.filter_map(|a| a.dev.as_deref()) {
+            merge_watch(found, dev, Weight(0), false);
+        }
+    }
 }
 
 /// Several causes on one interface merge: a fault stays one, else the later
