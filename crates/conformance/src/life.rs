@@ -23,6 +23,21 @@ impl Wire {
         frame.advert().map(|advert| (frame.at, advert)).ok_or_else(|| lab::Error::new("no advert"))
     }
 
+    /// The next advert that was sent after `begin`.
+    fn await_advert_after(
+        &mut self,
+        begin: Stamp,
+        of_b: bool,
+        priority: u8,
+    ) -> Result<(Stamp, Advert)> {
+        loop {
+            let (at, advert) = self.await_advert(of_b, priority)?;
+            if at > begin {
+                return Ok((at, advert));
+            }
+        }
+    }
+
     /// When a sent its last advert (with a priority other than 0) before `end`.
     fn last_of_a(&mut self, end: Stamp) -> Result<Stamp> {
         let live = |f: &&Frame| f.advert().is_some_and(|a| a.priority > 0);
@@ -54,10 +69,13 @@ pub fn life(flavour: Flavour, first: &Subject, second: &Subject) -> Result<()> {
     lan.watch_a.await_addr(PATIENCE, vip, true)?;
     lan.watch_b.await_addr(PATIENCE, vip, false)?;
 
+    // On a busy machine b may have become master itself before a was heard: it has heard a now.
+    wire.await_advert(false, a.priority)?;
+
     // Crash: three adverts and the skew time later the backup takes over.
-    daemon_a.crash();
+    let crashed = daemon_a.crash();
     drop(daemon_a);
-    let (taken, advert) = wire.await_advert(true, b.priority)?;
+    let (taken, advert) = wire.await_advert_after(crashed, true, b.priority)?;
     assert!(advert.checksum_ok, "{advert:?}");
     lan.watch_b.await_addr(PATIENCE, vip, true)?;
     let took = taken.since(wire.last_of_a(taken)?);

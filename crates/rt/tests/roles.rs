@@ -354,7 +354,7 @@ fn scripts() {
     signals::ignore(&[signals::PIPE, signals::USR1]).unwrap();
     let _blocked = Signals::new(&[signals::TERM, signals::json()]).unwrap();
     let told = "id -u; id -G; echo $$ $(cut -d' ' -f5 /proc/$$/stat); \
-                grep -E 'Sig(Blk|Ign)' /proc/$$/status; readlink /proc/$$/fd/0 /proc/$$/fd/2; \
+                grep -E 'Sig(Blk|Ign)' /proc/self/status; readlink /proc/$$/fd/0 /proc/$$/fd/2; \
                 ls /proc/$$/fd | wc -l; ulimit -n; echo $WORD $0 $1 ${NOTIFY_SOCKET-none}";
     let text = format!("{{ {told}; }} > {}", out.display());
     let word = |text: &str| text.to_owned().into();
