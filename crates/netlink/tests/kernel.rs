@@ -172,13 +172,14 @@ fn an_overrun_is_told_and_a_dump_gives_the_truth() {
         assert!(seen.contains(&Event::Overrun), "{} events", seen.len());
         let there = vips(NlSocket::request().unwrap().dump_addrs().unwrap(), *index);
         assert_eq!(there.len(), 300);
-        // The monitor goes on after the loss.
+        // The monitor goes on after the loss; the kernel may have news of its own meanwhile.
         batch.del_addr(&AddrSpec::new(*index, vip(7), 32));
         batch.run().unwrap();
-        assert!(matches!(
-            events(&mut monitor).as_slice(),
-            [Event::Addr(AddrEvent { new: false, spec })] if spec.addr == vip(7)
-        ));
+        let seen = events(&mut monitor);
+        let is_removal = |event: &Event| {
+            matches!(event, Event::Addr(AddrEvent { new: false, spec }) if spec.addr == vip(7))
+        };
+        assert!(seen.iter().any(is_removal), "{seen:?}");
     })
     .unwrap();
 }
