@@ -38,6 +38,8 @@ pub struct Host {
     pub kernel: BTreeSet<Prefix>,
     sockets: BTreeMap<SocketId, SocketKey>,
     inbox: VecDeque<Delivery>,
+    /// News that came while it slept, in order.
+    backlog: VecDeque<Coming>,
     /// When the last notification of its kernel arrives: they keep order.
     news_at: Mono,
     /// Number of its daemon's lives, so that old notifications miss the new.
@@ -91,6 +93,7 @@ impl World {
             kernel: BTreeSet::from([own(addr)]),
             sockets: BTreeMap::new(),
             inbox: VecDeque::new(),
+            backlog: VecDeque::new(),
             news_at: Mono::ZERO,
             life: 0,
         });
@@ -116,6 +119,7 @@ impl World {
         host.life += 1;
         host.sockets.clear();
         host.inbox.clear();
+        host.backlog.clear();
         host.node = Some(Node::new(host.setup.clone()));
         let links = [link(host.link)];
         let addrs: Vec<AddrFact> = host.kernel.iter().map(|p| fact(*p)).collect();
@@ -256,6 +260,9 @@ impl World {
     fn wake(&mut self, h: usize) -> Result<(), String> {
         self.hosts[h].asleep = None;
         self.handle(h, Input::Tick)?;
+        while let Some(news) = self.hosts[h].backlog.pop_front() {
+            self.arrive(news)?;
+        }
         while let Some(d) = self.hosts[h].inbox.pop_front() {
             self.receive(h, &d)?;
         }
@@ -292,14 +299,12 @@ impl World {
 
     /// News for a dead daemon is lost, for a sleeping one it waits.
     fn later(&mut self, h: usize, life: u32, news: Coming) -> bool {
-        let host = &self.hosts[h];
+        let host = &mut self.hosts[h];
         if host.node.is_none() || host.life != life {
             return true;
         }
-        if let Some(t) = host.asleep {
-            let at = self.hosts[h].news_at.max(t + Duration::from_micros(1));
-            self.hosts[h].news_at = at;
-            self.push(at, news);
+        if host.asleep.is_some() {
+            host.backlog.push_back(news);
             return true;
         }
         false
