@@ -88,6 +88,9 @@ fn instance(f: &mut fmt::Formatter<'_>, name: &str, what: &InstanceEvent) -> fmt
             if *set { "setting" } else { "removing" },
             if *excluded { "E-" } else { "" }
         ),
+        E::DeviceMissing { addr, ifname } if ifname.is_empty() => {
+            write!(f, "({name}) {addr} not set: it needs `dev`, the instance has no interface")
+        }
         E::DeviceMissing { addr, ifname } => {
             write!(f, "({name}) {addr} not set: interface {ifname} does not exist")
         }
