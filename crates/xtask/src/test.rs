@@ -17,6 +17,10 @@ pub fn main(args: &[OsString]) -> Outcome {
     // The end-to-end tests start the program itself.
     run(cargo().args(["build", "--workspace", "--bins"]))?;
     let nextest = has_program("cargo-nextest");
+    if nextest && args.is_empty() {
+        // nextest leaves the examples in the documentation out; its summary is to stand last.
+        run(cargo().args(["test", "--workspace", "--doc", "--quiet"]))?;
+    }
     let mut command = cargo();
     if nextest {
         let config = root().join("crates/xtask/nextest.toml");
@@ -28,10 +32,5 @@ pub fn main(args: &[OsString]) -> Outcome {
         println!("without root the tests that make hosts are left out: {}", NEED_ROOT.join(", "));
         command.args(NEED_ROOT.iter().flat_map(|name| ["--exclude", name]));
     }
-    run(command.args(args).env(COMPLETE, "1"))?;
-    if nextest && args.is_empty() {
-        // nextest leaves the examples in the documentation out.
-        run(cargo().args(["test", "--workspace", "--doc"]))?;
-    }
-    Ok(())
+    run(command.args(args).env(COMPLETE, "1"))
 }
