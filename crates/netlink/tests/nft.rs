@@ -240,8 +240,12 @@ fn elements_come_and_go() {
     change.add_elements(IP, TABLE, "vips", &list);
     change.del_elements(IP, TABLE, "vips", &old);
     socket.commit(change).unwrap();
-    let there = socket.elements(IP, TABLE, "vips").unwrap();
-    assert_eq!(there.into_iter().collect::<BTreeSet<_>>(), all);
+    let mut there =
+        || socket.elements(IP, TABLE, "vips").unwrap().into_iter().collect::<BTreeSet<_>>();
+    // The kernel's hash table grows in the background, and a dump meanwhile may miss elements.
+    let until = std::time::Instant::now() + std::time::Duration::from_secs(10);
+    while there() != all && std::time::Instant::now() < until {}
+    assert_eq!(there(), all);
     let mut change = Transaction::new();
     change.del_elements(IP, TABLE, "vips", &list);
     // One that is there already stays, and maps are listed with their data.
