@@ -243,7 +243,7 @@ fn elements_come_and_go() {
     let mut there =
         || socket.elements(IP, TABLE, "vips").unwrap().into_iter().collect::<BTreeSet<_>>();
     // The kernel's hash table grows in the background, and a dump meanwhile may miss elements.
-    let until = std::time::Instant::now() + std::time::Duration::from_secs(10);
+    let until = std::time::Instant::now() + Duration::from_secs(10);
     while there() != all && std::time::Instant::now() < until {}
     assert_eq!(there(), all);
     let mut change = Transaction::new();
