@@ -9,7 +9,7 @@ use crate::dump;
 use crate::exec::{Exec, Results};
 use crate::facts;
 use crate::promote::Promote;
-use crate::report::{self, Report, ToCore};
+use crate::report::{self, Line, Report, ToCore};
 use crate::rx::Sockets;
 use crate::start::{Fatal, fatal, set_name};
 use core::time::Duration;
@@ -54,6 +54,8 @@ pub(crate) struct VrrpRole {
     out: Out,
     results: Results,
     report: Report,
+    /// Log lines of this turn, written once the kernel has been asked.
+    lines: Vec<Line>,
     promote: Promote,
     /// While the actions of a reload are queued.
     reloading: bool,
@@ -96,6 +98,7 @@ impl VrrpRole {
             out: Out::default(),
             results: Results::default(),
             report: Report::default(),
+            lines: Vec::new(),
             promote: Promote::default(),
             reloading: false,
             leaving: false,
@@ -107,6 +110,7 @@ impl VrrpRole {
         let mut ready = Vec::new();
         // What came together with the first words is in memory, not in the socket.
         self.serve_core()?;
+        report::log_lines(&mut self.lines);
         loop {
             if self.leaving && !self.exec.has_work() {
                 return self.leave();
@@ -118,6 +122,7 @@ impl VrrpRole {
                 self.serve(*r)?;
             }
             self.work()?;
+            report::log_lines(&mut self.lines);
         }
     }
 
@@ -207,7 +212,7 @@ impl VrrpRole {
             Action::Report(event) if event.detail() == Detail::Silent => {
                 self.exec.tell_after(event);
             }
-            Action::Report(event) => report::log_event(&event),
+            Action::Report(event) => self.lines.push(Line::Event(event)),
         }
     }
 
@@ -221,8 +226,9 @@ impl VrrpRole {
         if !self.exec.has_work() {
             return Ok(());
         }
+        let lines = &mut self.lines;
         self.exec
-            .slice(&mut self.results, report::log_garp)
+            .slice(&mut self.results, |garp| lines.extend(Line::of_garp(garp)))
             .map_err(fatal("cannot talk to the kernel"))?;
         if self.promote.is_held() && self.exec.changes_done() {
             self.promote.release();

@@ -69,22 +69,42 @@ impl Report {
     }
 }
 
-/// The log line of `event`, if it has one at this level of detail.
-pub fn log_event(event: &Event) {
-    match event.detail() {
-        Detail::Normal => log::info!("{event}"),
-        Detail::Detail => log::debug!("{event}"),
-        Detail::Silent => {}
+/// Something to be logged at the end of a turn, after adverts and addresses.
+#[derive(Debug)]
+pub enum Line {
+    /// News of the machine.
+    Event(Event),
+    /// A gratuitous ARP or neighbour advertisement that was sent.
+    Garp(Garp),
+}
+
+impl Line {
+    /// One line per packet, as the reference has it, where anybody reads it.
+    pub fn of_garp(garp: &Garp) -> Option<Self> {
+        log::log_enabled!(log::Level::Debug).then(|| Line::Garp(garp.clone()))
+    }
+
+    fn log(&self) {
+        match self {
+            Line::Event(event) => match event.detail() {
+                Detail::Normal => log::info!("{event}"),
+                Detail::Detail => log::debug!("{event}"),
+                Detail::Silent => {}
+            },
+            Line::Garp(garp) => {
+                let what = match garp.addr.is_ipv4() {
+                    true => "gratuitous ARP",
+                    false => "unsolicited Neighbour Advert",
+                };
+                log::debug!("Sending {what} on {} for {}", garp.ifname, garp.addr);
+            }
+        }
     }
 }
 
-/// One line per packet, as the reference has it.
-pub fn log_garp(garp: &Garp) {
-    let what = match garp.addr.is_ipv4() {
-        true => "gratuitous ARP",
-        false => "unsolicited Neighbour Advert",
-    };
-    log::debug!("Sending {what} on {} for {}", garp.ifname, garp.addr);
+/// Logs what a turn brought, in order.
+pub fn log_lines(lines: &mut Vec<Line>) {
+    lines.drain(..).for_each(|line| line.log());
 }
 
 fn notification(event: &Event) -> Option<VrrpToCore> {
