@@ -242,7 +242,6 @@ pub static BUFFERS: &[Keyword] = &[
         .args(&[BOOL])
         .default("off")
         .invalid("{kw} '{}' is invalid - ignoring")
-        .acted()
         .set(|cx, a| cx.build.config.global.buffers.vrrp_monitor.force = a.flag(0)),
     kw("vrrp_rx_bufs_policy", "Receive buffer of an instance: by MTU, by advert size, or bytes.")
         .args(&[word("MTU|ADVERT|BYTES").rest(0)])
