@@ -188,3 +188,29 @@ on_both!(
     a_failing_script_is_a_fault_until_it_succeeds,
     a_sync_group_moves_as_one,
 );
+
+/// Master and backup each say why the address stays where it is. The reference has no such line.
+#[test]
+fn a_change_that_moves_nothing_says_why() -> Result<()> {
+    let subject = &Subject::ours()?;
+    let mut lan = Lan::new()?;
+    let (uplink_a, uplink_b) = (
+        lan.switch.attach(&lan.a, "eth1", &["198.51.100.1/24"])?,
+        lan.switch.attach(&lan.b, "eth1", &["198.51.100.2/24"])?,
+    );
+    let watched = |i: Instance| i.with("track_interface {\n        eth1 weight 2\n    }");
+    let (a, b) = (watched(instance(200)), watched(instance(97)));
+    let mut second = lan.start_b(subject, std::slice::from_ref(&b))?;
+    second.await_log("Entering MASTER STATE")?;
+    let mut first = lan.start_a(subject, std::slice::from_ref(&a))?;
+    lan.await_advert_of(&Instance { priority: 202, ..a.clone() })?;
+    second.await_log("Entering BACKUP STATE")?;
+    uplink_a.cut()?;
+    first.await_log("(VI_51) priority 202→200, peer last advertised 99: stays MASTER")?;
+    lan.await_advert_of(&a)?;
+    uplink_b.cut()?;
+    second.await_log("(VI_51) priority 99→97, a master of priority ")?;
+    assert_eq!(second.log.count("is heard, ours 97: stays BACKUP"), 1);
+    assert_eq!(lan.watch_a.removals(VIP)?, 0);
+    Ok(())
+}

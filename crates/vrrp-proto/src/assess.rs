@@ -16,10 +16,12 @@ impl Node {
         if !self.started {
             return;
         }
+        let before = self.before(id);
         self.bind(id, at);
         self.assess(id, at);
         self.settle(id, Reason::Recovered, at);
         self.check_devices(id, at);
+        self.explain(id, before, at);
     }
 
     /// Finds interface, source address and socket.

@@ -279,7 +279,7 @@ impl HmacState {
         let seq = u64::from_be_bytes(seq);
         let skew = i64::from(((seq >> 32) as u32).wrapping_sub(unix.as_secs() as u32) as i32);
         if !self.monotonic && skew.unsigned_abs() > u64::from(self.window) {
-            return Err(HmacReject::Stale);
+            return Err(HmacReject::Stale { skew });
         }
         self.verify(raw, who, t)?;
         self.mark(raw.src, seq, peer.is_some(), unix)?;

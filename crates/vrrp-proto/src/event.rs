@@ -3,6 +3,8 @@
 //! Owns the events and the reference's wording of their log lines
 //! ([`Event`]'s `Display`). Never logs.
 
+use crate::diagnosis::{Differs, Trouble};
+use crate::explain::Why;
 use crate::reject::Reject;
 use core::fmt;
 use core::net::IpAddr;
@@ -243,6 +245,15 @@ pub enum InstanceEvent {
         /// Now.
         to: Priority,
     },
+    /// The effective priority changed and the state did not.
+    Stays {
+        /// The priority before.
+        from: Priority,
+        /// The priority now.
+        to: Priority,
+        /// Why.
+        why: Why,
+    },
     /// A master heard a lower priority (or an equal one from a lower address).
     LowerPriority {
         /// Source.
@@ -360,6 +371,17 @@ pub enum InstanceEvent {
         from: IpAddr,
         /// Why.
         reject: Reject,
+    },
+    /// Another MASTER beside us, or one whose adverts we refuse; once it lasts.
+    SplitBrain {
+        /// Its source address.
+        from: IpAddr,
+        /// What is wrong.
+        what: Trouble,
+        /// What else is.
+        differs: Box<Differs>,
+        /// Adverts so far.
+        count: u64,
     },
     /// An advert lists another number of addresses; accepted.
     VipCount {

@@ -6,6 +6,7 @@
 use crate::action::{Action, Out, SendAdvert, SocketId};
 use crate::auth::{self, AhKey, HmacState, Signer};
 use crate::counters::Counters;
+use crate::diagnosis::Diagnosis;
 use crate::event::{Cause, Event, InstanceEvent, Reason, State, Told};
 use crate::fsm;
 use crate::links::Links;
@@ -15,9 +16,9 @@ use crate::timing;
 use crate::track::Watch;
 use core::net::{IpAddr, Ipv4Addr};
 use core::time::Duration;
-use model::VrrpInstance;
 use model::net::Address;
 use model::vrrp::{Auth, OldChecksum, TrackRef, Version};
+use model::{Secret, VrrpInstance};
 use std::sync::Arc;
 use types::{Family, IfIndex, InstanceId, Mono, Prefix, Priority};
 
@@ -126,8 +127,8 @@ pub struct Again {
 /// Keys and sequences.
 #[derive(Debug, Clone, Default)]
 pub struct AuthState {
-    /// Password.
-    pub pass: Option<[u8; 8]>,
+    /// Password, zero padded.
+    pub pass: Option<Secret>,
     /// AH.
     pub ah: Option<AhKey>,
     /// The AH sequence number last sent.
@@ -144,7 +145,7 @@ impl AuthState {
     fn new(config: &VrrpInstance) -> Self {
         let mut a = AuthState::default();
         match &config.auth {
-            Some(Auth::Pass(p)) => a.pass = Some(auth::pad(p.expose())),
+            Some(Auth::Pass(p)) => a.pass = Some(Secret::new(auth::pad(p.expose()))),
             Some(Auth::Ah(p)) => a.ah = AhKey::new(p.expose()),
             None => {}
         }
@@ -192,8 +193,8 @@ pub struct Instance {
     pub stretched: bool,
     pub last_sent: Option<Mono>,
     pub master: Option<Master>,
-    /// Source of the last accepted advert.
-    pub last_from: Option<IpAddr>,
+    /// Source and priority of the last accepted advert.
+    pub heard: Option<Master>,
     /// Interval of the master (version 3), else ours.
     pub master_adv: Duration,
     pub preempt_until: Option<Mono>,
@@ -207,6 +208,8 @@ pub struct Instance {
     pub counters: Counters,
     /// Which log-once lines were logged.
     pub logged: u32,
+    /// Peers that are not heard as they should be.
+    pub diagnosis: Diagnosis,
     pub auth: AuthState,
     /// Adverts carry the old unicast checksum.
     pub old_checksum: bool,
@@ -259,7 +262,7 @@ impl Instance {
             stretched: false,
             last_sent: None,
             master: None,
-            last_from: None,
+            heard: None,
             master_adv: config.advert_int,
             preempt_until: None,
             rogue: None,
@@ -269,6 +272,7 @@ impl Instance {
             garp_refresh: None,
             counters: Counters::default(),
             logged: 0,
+            diagnosis: Diagnosis::default(),
             auth: AuthState::new(config),
             old_checksum: config
                 .unicast
@@ -288,6 +292,7 @@ impl Instance {
         let (sent, seen) = (self.auth.ah_sent, self.auth.ah_seen);
         self.auth = AuthState::new(config);
         (self.auth.ah_sent, self.auth.ah_seen) = (sent, seen);
+        self.diagnosis = Diagnosis::default();
         self.name = config.name.as_str().into();
         self.config = Arc::new(config.clone());
         if config.version == Version::V2 || self.state != State::Backup {

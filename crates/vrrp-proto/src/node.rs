@@ -8,7 +8,7 @@ use crate::action::{Out, SocketId};
 use crate::event::{Event, InstanceEvent, Reason, State, Told};
 use crate::group::Group;
 use crate::input::{AddrFact, Input, RxMeta, Setup, TrackValue};
-use crate::instance::{Env, Instance};
+use crate::instance::{Env, Instance, Master};
 use crate::links::{Changed, Links};
 use crate::pace::Pacer;
 use crate::packet::Raw;
@@ -282,10 +282,10 @@ impl Node {
             match i.receive(env, &raw) {
                 Ok(heard) => {
                     // Another source: lines that were logged may come again.
-                    if i.last_from != Some(heard.from) {
-                        i.last_from = Some(heard.from);
+                    if i.heard.is_none_or(|m| m.addr != heard.from) {
                         i.logged &= !logged;
                     }
+                    i.heard = Some(Master { addr: heard.from, priority: heard.priority });
                     Some(heard)
                 }
                 Err(reject) => {
@@ -319,6 +319,7 @@ impl Node {
             let ifname = self.links.name_of(meta.ifindex);
             at.out.report(Event::UnknownVrid { vrid: raw.vrid(), ifname, from: raw.src });
         }
+        self.diagnose_stranger(raw, at);
     }
 
     fn track(&mut self, id: TrackId, value: TrackValue, at: &mut At<'_>) {

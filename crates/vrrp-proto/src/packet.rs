@@ -18,6 +18,7 @@ use crate::input::RxMeta;
 use crate::reject::Reject;
 use core::net::{IpAddr, Ipv4Addr, Ipv6Addr};
 use core::time::Duration;
+use model::Secret;
 use model::vrrp::Version;
 use types::{Centisecs, Family, Priority, Vrid};
 
@@ -91,7 +92,7 @@ pub enum AuthTx<'a> {
     /// Zeroes.
     None,
     /// The password, zero padded.
-    Pass(&'a [u8; 8]),
+    Pass(&'a Secret),
     /// An Authentication Header.
     Ah {
         /// Key.
@@ -141,7 +142,11 @@ impl Build<'_> {
         let vrrp = out.len();
         self.put_vrrp(out);
         if self.version == Version::V2 {
-            let data = if let AuthTx::Pass(p) = self.auth { *p } else { [0; AUTH_DATA] };
+            let data = if let AuthTx::Pass(p) = self.auth {
+                auth::pad(p.expose())
+            } else {
+                [0; AUTH_DATA]
+            };
             out.extend_from_slice(&data);
         }
         let sum = sum_v4(self.version, self.flavour, src, dst, &out[vrrp..]);

@@ -10,7 +10,7 @@ use crate::event::{InstanceEvent, State};
 use crate::fsm::Heard;
 use crate::instance::{Env, Instance};
 use crate::packet::{self, Flavour, Raw, version_number};
-use crate::reject::{HmacReject, Reject};
+use crate::reject::{HmacReject, Reject, Summed};
 use core::net::IpAddr;
 use core::time::Duration;
 use model::vrrp::{OldChecksum, Version};
@@ -33,7 +33,7 @@ impl Counters {
             Reject::Version { .. } => &mut self.vers_err,
             Reject::Hmac(HmacReject::Missing) => &mut self.auth_ext_missing,
             Reject::Hmac(HmacReject::Malformed) => &mut self.auth_ext_malformed,
-            Reject::Hmac(HmacReject::Stale) => &mut self.auth_ext_stale,
+            Reject::Hmac(HmacReject::Stale { .. }) => &mut self.auth_ext_stale,
             Reject::Hmac(HmacReject::UnknownKey { .. }) => &mut self.auth_ext_unknown_key,
             Reject::Hmac(HmacReject::Invalid) => &mut self.auth_ext_invalid_hmac,
             Reject::Hmac(HmacReject::Replay) => &mut self.auth_ext_replay,
@@ -57,6 +57,7 @@ impl Instance {
         self.counters.count(reject);
         let what = InstanceEvent::Rejected { from, reject };
         self.report_once(env.out, reject.kind(), what);
+        self.diagnose_reject(env, from, reject);
     }
 
     /// Makes every check on a packet for our VRID.
@@ -88,7 +89,9 @@ impl Instance {
         }
         // An interval of 0 would make the master down interval 0 as well.
         let interval = raw.interval().max(Centisecs(1).duration());
-        Ok(Heard { from: raw.src, priority: raw.priority(), interval })
+        let heard = Heard { from: raw.src, priority: raw.priority(), interval };
+        self.diagnose_rival(env, raw, &heard);
+        Ok(heard)
     }
 
     /// Checks 1 to 4: AH, length, TTL, version.
@@ -142,7 +145,7 @@ impl Instance {
             return Err(Reject::AuthType { got, want });
         }
         if let Some(pass) = &self.auth.pass
-            && !auth::same(pass, raw.auth_data())
+            && !auth::same(pass.expose(), raw.auth_data())
         {
             return Err(Reject::Password);
         }
@@ -185,17 +188,26 @@ impl Instance {
         let (IpAddr::V4(src), IpAddr::V4(dst)) = (raw.src, raw.dst) else { return Ok(()) };
         let version = self.config.version;
         let ok = |f| packet::sum_v4(version, f, src, dst, raw.message()) == 0;
-        let bad = Err(Reject::Checksum { version: version_number(version) });
+        let old = Flavour::OldUnicast(env.group4);
+        let bad = || {
+            let ways = [
+                (Flavour::Pseudo, Summed::Pseudo),
+                (old, Summed::OldUnicast),
+                (Flavour::Plain, Summed::Plain),
+            ];
+            let found = ways.into_iter().find(|(f, _)| version == Version::V3 && ok(*f));
+            let flavour = found.map(|(_, summed)| summed);
+            Err(Reject::Checksum { version: version_number(version), flavour })
+        };
         if version == Version::V2 {
-            return if ok(Flavour::Pseudo) { Ok(()) } else { bad };
+            return if ok(Flavour::Pseudo) { Ok(()) } else { bad() };
         }
         if self.config.v3_checksum_as_v2 {
             return Ok(());
         }
         let Some(unicast) = &self.config.unicast else {
-            return if ok(Flavour::Pseudo) { Ok(()) } else { bad };
+            return if ok(Flavour::Pseudo) { Ok(()) } else { bad() };
         };
-        let old = Flavour::OldUnicast(env.group4);
         match unicast.old_checksum {
             OldChecksum::Always if ok(old) => Ok(()),
             OldChecksum::Never if ok(Flavour::Pseudo) => Ok(()),
@@ -205,7 +217,7 @@ impl Instance {
                 self.report(env.out, InstanceEvent::OldChecksum);
                 Ok(())
             }
-            _ => bad,
+            _ => bad(),
         }
     }
 

@@ -85,6 +85,8 @@ pub enum Reject {
     Checksum {
         /// VRRP version, for the log line.
         version: u8,
+        /// How it was made, when it is right in another way than ours.
+        flavour: Option<Summed>,
     },
     /// Multicast for a unicast instance or the reverse.
     Casting {
@@ -114,7 +116,10 @@ pub enum HmacReject {
     /// Unknown type, reserved bits, or a unicast source that is no peer.
     Malformed,
     /// Its time is outside the window.
-    Stale,
+    Stale {
+        /// Its clock less ours, in seconds.
+        skew: i64,
+    },
     /// We have no key of that id.
     UnknownKey {
         /// Key id.
@@ -124,6 +129,27 @@ pub enum HmacReject {
     Invalid,
     /// Not newer than the last one from there.
     Replay,
+}
+
+/// A way to make the checksum of version 3 over IPv4.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+pub enum Summed {
+    /// With the pseudo header (RFC 9568).
+    Pseudo,
+    /// With a pseudo header to the multicast group.
+    OldUnicast,
+    /// Without a pseudo header.
+    Plain,
+}
+
+impl fmt::Display for Summed {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(match self {
+            Summed::Pseudo => "with the pseudo header of RFC 9568",
+            Summed::OldUnicast => "in the old way (old_unicast_checksum)",
+            Summed::Plain => "without pseudo header (v3_checksum_as_v2)",
+        })
+    }
 }
 
 impl Reject {
@@ -136,7 +162,7 @@ impl Reject {
             Reject::Version { .. } => 3,
             Reject::Hmac(HmacReject::Missing) => 4,
             Reject::Hmac(HmacReject::Malformed) => 5,
-            Reject::Hmac(HmacReject::Stale) => 6,
+            Reject::Hmac(HmacReject::Stale { .. }) => 6,
             Reject::Hmac(HmacReject::UnknownKey { .. }) => 7,
             Reject::Hmac(HmacReject::Invalid) => 8,
             Reject::Hmac(HmacReject::Replay) => 9,
@@ -196,7 +222,9 @@ impl fmt::Display for RejectText {
             Reject::Hmac(HmacReject::Malformed) => {
                 write!(f, "malformed authentication trailer from {a}")
             }
-            Reject::Hmac(HmacReject::Stale) => write!(f, "stale authentication trailer from {a}"),
+            Reject::Hmac(HmacReject::Stale { .. }) => {
+                write!(f, "stale authentication trailer from {a}")
+            }
             Reject::Hmac(HmacReject::Replay) => {
                 write!(f, "replayed authentication trailer from {a}")
             }
@@ -227,7 +255,9 @@ impl fmt::Display for RejectText {
                 f,
                 "ip_tot_len mismatch against received length from {a}. {header} and received {got}"
             ),
-            Reject::Checksum { version } => write!(f, "Invalid VRRPv{version} checksum from {a}"),
+            Reject::Checksum { version, .. } => {
+                write!(f, "Invalid VRRPv{version} checksum from {a}")
+            }
             Reject::Casting { multicast } => {
                 let (want, got) =
                     if multicast { ("unicast", "multicast") } else { ("multicast", "unicast") };

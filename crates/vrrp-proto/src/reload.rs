@@ -120,6 +120,7 @@ impl Node {
         }
         self.adjust_hold(at);
         self.place_statics(None, at);
+        let before: Vec<_> = self.order.iter().map(|id| (*id, self.before(*id))).collect();
         for id in self.order.clone() {
             self.bind(id, at);
             if fresh.contains(&id) {
@@ -135,6 +136,9 @@ impl Node {
             }
         }
         self.align_groups(at);
+        for (id, before) in before {
+            self.explain(id, before, at);
+        }
     }
 
     /// Objects that were tracked before keep their value.

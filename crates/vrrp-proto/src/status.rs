@@ -3,6 +3,7 @@
 //! Owns the read-only view and the invariants.
 
 use crate::counters::Counters;
+use crate::diagnosis::Record;
 use crate::event::{Cause, Reason, State};
 use crate::instance::{Instance, Master};
 use crate::node::Node;
@@ -80,6 +81,11 @@ impl<'a> Status<'a> {
     /// What keeps it in FAULT.
     pub fn causes(self) -> &'a [Cause] {
         &self.0.causes
+    }
+
+    /// Peers whose adverts are refused, or that are MASTER too.
+    pub fn troubles(self) -> &'a [Record] {
+        self.0.diagnosis.records()
     }
 
     /// Its virtual addresses, whether each is excluded, and where it was

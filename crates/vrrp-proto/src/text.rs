@@ -60,6 +60,7 @@ fn instance(f: &mut fmt::Formatter<'_>, name: &str, what: &InstanceEvent) -> fmt
         E::Priority { from, to } => {
             write!(f, "({name}) Changing effective priority from {from} to {to}")
         }
+        E::Stays { from, to, why } => write!(f, "({name}) priority {from}→{to}, {why}"),
         E::LowerPriority { from, theirs, ours, forcing } => write!(
             f,
             "({name}) Received advert from {from} with lower priority {theirs}, ours {ours}{}",
@@ -145,6 +146,9 @@ fn instance(f: &mut fmt::Formatter<'_>, name: &str, what: &InstanceEvent) -> fmt
             "({name}) WARNING - equal priority advert received from remote host \
              with our IP address."
         ),
+        E::SplitBrain { from, what, differs, count } => {
+            write!(f, "({name}) split brain with {from}: {what}{differs} ({count} adverts so far)")
+        }
         E::Rejected { from, reject } => write!(f, "({name}) {}", reject.text(*from)),
         E::VipCount { ours, theirs } => {
             write!(f, "({name}) expected {ours} VIPs but received {theirs}")

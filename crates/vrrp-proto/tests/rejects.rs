@@ -6,7 +6,7 @@ mod common;
 use common::{Host, instance};
 use core::net::IpAddr;
 use sim::craft::Craft;
-use vrrp_proto::{Counters, HmacReject, Reject};
+use vrrp_proto::{Counters, HmacReject, Reject, Summed};
 
 const OURS: &str = "10.0.0.2";
 const KEY: &str = "0123456789abcdef0123456789abcdef";
@@ -340,7 +340,7 @@ fn hmac_time_window() {
     let packets = sent(&words, 1);
     let mut h = host(&words);
     h.handle(vrrp_proto::Input::Clock { unix: core::time::Duration::from_secs(1_000_020) });
-    let stale = Reject::Hmac(HmacReject::Stale);
+    let stale = Reject::Hmac(HmacReject::Stale { skew: -17 });
     assert_eq!(h.hear(peer(), &packets[0]), Some(stale));
     assert_eq!(h.counters().auth_ext_stale, 1);
     let monotonic = format!("{words} hmac-mode monotonic");
@@ -407,7 +407,7 @@ fn checksum() {
         rejects(
             &mut host(&format!("version {version}")),
             &c.bytes(),
-            Reject::Checksum { version },
+            Reject::Checksum { version, flavour: None },
             |c| c.chk_err,
             &format!("Invalid VRRPv{version} checksum from 10.0.0.1"),
         );
@@ -424,13 +424,13 @@ fn the_old_unicast_checksum() {
     let mut old = unicast(3);
     old.pseudo_dst = Some(ip("224.0.0.18"));
     let (old, right) = (old.bytes(), unicast(3).bytes());
-    let bad = Some(Reject::Checksum { version: 3 });
+    let bad = |flavour| Some(Reject::Checksum { version: 3, flavour: Some(flavour) });
 
     let mut h = host("version 3 peer 10.0.0.1 new-checksum");
-    assert_eq!(h.hear(peer(), &old), bad);
+    assert_eq!(h.hear(peer(), &old), bad(Summed::OldUnicast));
     assert_eq!(h.hear(peer(), &right), None);
     let mut h = host("version 3 peer 10.0.0.1 old-checksum");
-    assert_eq!(h.hear(peer(), &right), bad);
+    assert_eq!(h.hear(peer(), &right), bad(Summed::Pseudo));
     assert_eq!(h.hear(peer(), &old), None);
 
     // Automatic: the first of the old form switches for good.
@@ -438,7 +438,7 @@ fn the_old_unicast_checksum() {
     assert_eq!(h.hear(peer(), &right), None);
     assert_eq!(h.hear(peer(), &old), None);
     assert!(h.events().any(|e| *e == vrrp_proto::InstanceEvent::OldChecksum));
-    assert_eq!(h.hear(peer(), &right), bad);
+    assert_eq!(h.hear(peer(), &right), bad(Summed::Pseudo));
     let ours = h.master();
     let mut want = Craft::advert(3, 51, 100, ip(OURS));
     want.vips = vec![ip("10.0.0.100")];

@@ -34,6 +34,10 @@ fn instance(out: &mut String, s: Status<'_>) -> core::fmt::Result {
     }
     writeln!(out, "   Number of config faults = {}", c.config_faults)?;
     writeln!(out, "   Number of tracker faults = {}", s.causes().len())?;
+    for t in s.troubles() {
+        let (n, last) = (t.count, super::stamp(t.last));
+        writeln!(out, "   Trouble with {} = {} ({n} adverts, the last at {last})", t.from, t.what)?;
+    }
     writeln!(out, "   Last transition = {}", super::stamp(s.since().0))?;
     writeln!(out, "   Master down timer = {} usecs", s.master_down().as_micros())?;
     writeln!(out, "   Interface = {dev}")?;
