@@ -373,7 +373,7 @@ fn adopt(i: &mut Instance, config: &VrrpInstance, env: &mut Env<'_>) {
 }
 
 /// A master that stays one tells its new settings, and puts up new addresses
-/// with GARPs for all.
+/// with GARPs for all; so it does when refreshes are new.
 fn set_new_addresses(i: &mut Instance, env: &mut Env<'_>) {
     if i.state != State::Master {
         return;
@@ -385,7 +385,8 @@ fn set_new_addresses(i: &mut Instance, env: &mut Env<'_>) {
     for n in &new {
         i.set_vip(*n, env);
     }
-    if !new.is_empty() {
+    let refreshes = !i.config.garp.master_refresh.is_zero() && i.garp_refresh.is_none();
+    if !new.is_empty() || refreshes {
         let count = i.config.garp.master_repeat;
         i.garp_all(env, count);
         i.schedule_garps(env.now);

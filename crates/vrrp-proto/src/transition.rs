@@ -263,8 +263,11 @@ impl Instance {
         if let Some(at) = self.garp_refresh.take_if(|at| *at <= env.now) {
             let (every, count) =
                 (self.config.garp.master_refresh, self.config.garp.master_refresh_repeat);
-            self.garp_all(env, count);
-            self.garp_refresh = Some(crate::timing::next_deadline(at, every, env.now));
+            // A reload may have ended the refreshes.
+            if !every.is_zero() {
+                self.garp_all(env, count);
+                self.garp_refresh = Some(crate::timing::next_deadline(at, every, env.now));
+            }
         }
     }
 
