@@ -8,6 +8,7 @@ mod build;
 mod ci;
 mod demo;
 mod fuzz;
+mod guest;
 mod packages;
 mod run;
 mod test;
@@ -22,6 +23,10 @@ Usage: cargo xtask TASK [OPTION...]
             --advert TIME     advert interval, e.g. 1s, 100ms, 10ms (default 1s)
             --binary PATH     demonstrate another program with keepalived's command line
   test    run all tests; installs the Debian packages they need (arguments go to the test runner)
+  guest   run the tests that need a kernel with IPVS, in User Mode Linux
+            --test NAME       only this file of crates/guest-tests
+            FILTER...         only tests whose name holds this; more goes to the test program
+            -- COMMAND...     run this in a guest instead
   fuzz    run a fuzz target of crates/fuzz: TARGET [--seconds N]
   ci      format, lints, documentation, walls, then `test`
   bench   measure beside Debian's keepalived: failover, parse, steady
@@ -37,6 +42,7 @@ fn main() -> ExitCode {
         Some("bench") => bench::main(args),
         Some(bench::CHILD) => bench::child(&args),
         Some("test") => test::main(&args),
+        Some("guest") => guest::main(args),
         Some("ci") => ci::main(),
         Some("fuzz") => fuzz::main(args),
         Some("walls") => walls::main(),

@@ -29,7 +29,21 @@ pub const FOR_TESTS: &[Package] = &[
     Package { name: "tshark", proof: "tshark", why: "an independent judge of our packets" },
     Package { name: "iproute2", proof: "ip", why: "an independent view of addresses and links" },
     Package { name: "nftables", proof: "nft", why: "an independent view of firewall rules" },
+    Package { name: "ipvsadm", proof: "ipvsadm", why: "an independent view of the IPVS table" },
+    GUEST,
+    MODULES,
 ];
+
+/// What a guest is made of.
+pub const FOR_GUESTS: &[Package] = &[GUEST, MODULES];
+
+const GUEST: Package = Package {
+    name: "user-mode-linux",
+    proof: "/usr/bin/linux.uml",
+    why: "a kernel with IPVS, whatever the machine's own has",
+};
+const MODULES: Package =
+    Package { name: "kmod", proof: "/sbin/depmod", why: "loading that kernel's modules" };
 
 /// What the benchmarks use.
 pub const FOR_BENCHES: &[Package] = &[
@@ -39,6 +53,8 @@ pub const FOR_BENCHES: &[Package] = &[
         why: "the reference, measured in the same run",
     },
     Package { name: "strace", proof: "strace", why: "counting system calls" },
+    GUEST,
+    MODULES,
 ];
 
 impl Package {

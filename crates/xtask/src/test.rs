@@ -10,7 +10,7 @@ const COMPLETE: &str = "LAB_COMPLETE";
 /// Packages whose tests make network namespaces.
 const NEED_ROOT: [&str; 2] = ["ka-lab", "ka-conformance"];
 
-/// Runs all tests; further arguments go to the test runner.
+/// Runs all tests; further arguments go to the test runner, and leave the guest out.
 pub fn main(args: &[OsString]) -> Outcome {
     let root_user = lab::userns::is_root();
     packages::ensure(FOR_TESTS)?;
@@ -21,6 +21,19 @@ pub fn main(args: &[OsString]) -> Outcome {
         // nextest leaves the examples in the documentation out; its summary is to stand last.
         run(cargo().args(["test", "--workspace", "--doc", "--quiet"]))?;
     }
+    let here = here(args, nextest, root_user);
+    if !args.is_empty() {
+        return here;
+    }
+    // Both are run, whatever the first comes to.
+    match (here, crate::guest::run_tests(None, &[])) {
+        (Err(here), Err(guest)) => Err(format!("{here}; and in the guest: {guest}").into()),
+        (here, guest) => here.and(guest),
+    }
+}
+
+/// The tests that this machine's kernel suffices for.
+fn here(args: &[OsString], nextest: bool, root_user: bool) -> Outcome {
     let mut command = cargo();
     if nextest {
         let config = root().join("crates/xtask/nextest.toml");
@@ -28,6 +41,7 @@ pub fn main(args: &[OsString]) -> Outcome {
     } else {
         command.args(["test", "--workspace"]);
     }
+    command.args(["--exclude", crate::guest::PACKAGE]);
     if !root_user {
         println!("without root the tests that make hosts are left out: {}", NEED_ROOT.join(", "));
         command.args(NEED_ROOT.iter().flat_map(|name| ["--exclude", name]));

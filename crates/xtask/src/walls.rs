@@ -76,6 +76,7 @@ const WALLS: &[Wall] = &[
     },
     Wall { name: "lab", may: &["netlink"], never: DAEMON },
     Wall { name: "conformance", may: &["lab"], never: DAEMON },
+    Wall { name: "guest-tests", may: &["lab", "conformance"], never: DAEMON },
     Wall { name: "xtask", may: &["lab"], never: DAEMON },
 ];
 

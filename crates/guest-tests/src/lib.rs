@@ -1,0 +1,30 @@
+//! Tests that need a kernel with IPVS, and other things that the machine's own may lack.
+//!
+//! `cargo xtask test` and `cargo xtask guest` run them in User Mode Linux (see [`lab::guest`]).
+//! Anywhere else they fail: a test that did nothing must not pass.
+
+use std::process::Command;
+
+use lab::{Error, Host, Result};
+
+/// A host in the guest.
+///
+/// # Errors
+/// Outside a guest.
+pub fn host(name: &str) -> Result<Host> {
+    if !lab::guest::inside() {
+        return Err(Error::new("this test runs in a guest: cargo xtask guest"));
+    }
+    Host::new(name)
+}
+
+/// The host's IPVS table as `ipvsadm` saves it, services and destinations sorted.
+///
+/// # Errors
+/// When ipvsadm fails.
+pub fn saved(host: &Host) -> Result<Vec<String>> {
+    let text = host.output(Command::new("ipvsadm").arg("-Sn"))?;
+    let mut lines: Vec<String> = text.lines().map(|line| line.trim_end().to_owned()).collect();
+    lines.sort();
+    Ok(lines)
+}
