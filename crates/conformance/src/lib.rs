@@ -4,10 +4,12 @@
 //! what a user sees: packets, addresses, log lines, exit statuses. Cases that the reference fails
 //! by its nature take only our binary, and say why.
 
+mod folder;
 mod frr;
 mod lan;
 mod life;
 
+pub use folder::{Folder, set_mode};
 pub use frr::Frr;
 pub use lan::{
     Flavour, Lan, V2_UNICAST, V2_V4, V3_UNICAST, V3_UNICAST_V6, V3_V4, V3_V6, VIP, VIP6,

@@ -2,7 +2,7 @@
 //!
 //! The reference has no such line, so these cases take only our binary.
 
-use conformance::{Lan, VIP};
+use conformance::{Folder, Lan, VIP};
 use lab::config::Instance;
 use lab::craft::{Craft, Flood};
 use lab::{Daemon, PATIENCE, Result, Role, Subject};
@@ -236,36 +236,23 @@ fn a_peer_that_somebody_forwards() -> Result<()> {
 fn the_dumps_hold_what_the_line_is_based_on() -> Result<()> {
     let subject = Subject::ours()?;
     let lan = Lan::new()?;
-    let folder = std::env::temp_dir().join(format!("keepalived-split-{}", std::process::id()));
-    let path = folder.display();
-    std::fs::create_dir_all(&folder).map_err(|e| lab::Error::new(e.to_string()))?;
+    let folder = Folder::new()?;
+    let path = folder.path("");
+    let path = path.display();
     let a = v2(150).with(auth("PASS", "alpha"));
     let dumps = format!(
-        "state_dump_file {path}/data\n    stats_dump_file {path}/stats\n    json_dump_file {path}/json"
+        "state_dump_file {path}data\n    stats_dump_file {path}stats\n    json_dump_file {path}json"
     );
     let config = lab::config::file([&a]).replace("router_id lab", &dumps);
     let mut first = Daemon::start(&lan.a, &subject, &config)?;
     first.await_log("Entering MASTER STATE")?;
     let _second = lan.start_b(&subject, &[v2(100).with(auth("PASS", "beta"))])?;
     first.await_log(SPLIT)?;
-    let dump = |signal, name: &str, text: &str| -> Result<String> {
-        first.signal(Role::Core, signal)?;
-        let until = std::time::Instant::now() + PATIENCE;
-        loop {
-            let found = std::fs::read_to_string(folder.join(name)).unwrap_or_default();
-            if found.contains(text) {
-                return Ok(found);
-            }
-            if std::time::Instant::now() > until {
-                return Err(lab::Error::new(format!("no '{text}' in {found}")));
-            }
-            std::thread::yield_now();
-        }
-    };
-    let data = dump(Signal::SIGUSR1, "data", "Trouble with 192.0.2.2 = ")?;
+    first.signal(Role::Core, Signal::SIGUSR1)?;
+    let data = folder.await_text("data", "Trouble with 192.0.2.2 = ")?;
     assert!(data.contains("its auth_pass is not ours ("), "{data}");
-    let stats = dump(Signal::SIGUSR2, "stats", "VI_51")?;
+    first.signal(Role::Core, Signal::SIGUSR2)?;
+    let stats = folder.await_text("stats", "VI_51")?;
     assert!(!stats.contains("Authentication failure: 0"), "{stats}");
-    let _ = std::fs::remove_dir_all(&folder);
     Ok(())
 }

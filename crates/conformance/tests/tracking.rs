@@ -1,38 +1,10 @@
 //! Tracked files, interfaces and scripts: what they do to priority and state.
 
-use std::fs;
-use std::path::{Path, PathBuf};
+use std::path::Path;
 
-use conformance::{Lan, VIP, on_both};
+use conformance::{Folder, Lan, VIP, on_both};
 use lab::config::{self, Instance};
-use lab::{Context, Daemon, PATIENCE, Result, Subject};
-
-/// A folder for the files of a test, removed at its end.
-struct Folder(PathBuf);
-
-impl Folder {
-    fn new(name: &str) -> Result<Self> {
-        let path =
-            std::env::temp_dir().join(format!("keepalived-track-{}-{name}", std::process::id()));
-        fs::create_dir_all(&path).context(|| format!("cannot make {}", path.display()))?;
-        Ok(Self(path))
-    }
-
-    fn write(&self, name: &str, text: &str) -> Result<PathBuf> {
-        let path = self.0.join(name);
-        // Written beside it and moved, so that nobody reads half of it.
-        let new = self.0.join(format!("{name}.new"));
-        fs::write(&new, text).context(|| format!("cannot write {}", new.display()))?;
-        fs::rename(&new, &path).context(|| format!("cannot write {}", path.display()))?;
-        Ok(path)
-    }
-}
-
-impl Drop for Folder {
-    fn drop(&mut self) {
-        let _ = fs::remove_dir_all(&self.0);
-    }
-}
+use lab::{Daemon, PATIENCE, Result, Subject};
 
 fn instance(priority: u8) -> Instance {
     Instance::new(51, priority, &["192.0.2.100/24"])
@@ -47,7 +19,7 @@ fn with_file(instance: &Instance, file: &Path, weight: i32) -> (String, Instance
 
 fn a_tracked_file_of_weight_0_is_a_fault_while_it_is_not_zero(subject: &Subject) -> Result<()> {
     let mut lan = Lan::new()?;
-    let folder = Folder::new(&format!("fault-{}", subject.is_reference()))?;
+    let folder = Folder::new()?;
     let file = folder.write("drain", "0\n")?;
     let (config, a) = with_file(&instance(150), &file, 0);
     let b = instance(100);
@@ -70,7 +42,7 @@ fn a_tracked_file_of_weight_0_is_a_fault_while_it_is_not_zero(subject: &Subject)
 
 fn a_tracked_file_with_a_weight_moves_the_priority(subject: &Subject) -> Result<()> {
     let mut lan = Lan::new()?;
-    let folder = Folder::new(&format!("weight-{}", subject.is_reference()))?;
+    let folder = Folder::new()?;
     let file = folder.write("drain", "0\n")?;
     let (config, a) = with_file(&instance(150), &file, 1);
     let b = instance(100);
@@ -121,7 +93,7 @@ fn a_tracked_interface_with_a_weight_moves_the_priority(subject: &Subject) -> Re
 
 fn a_failing_script_is_a_fault_until_it_succeeds(subject: &Subject) -> Result<()> {
     let mut lan = Lan::new()?;
-    let folder = Folder::new(&format!("script-{}", subject.is_reference()))?;
+    let folder = Folder::new()?;
     let flag = folder.write("healthy", "")?;
     let a = instance(150).with("track_script {\n        check\n    }");
     let config = format!(
@@ -132,7 +104,7 @@ fn a_failing_script_is_a_fault_until_it_succeeds(subject: &Subject) -> Result<()
     let mut daemon = Daemon::start(&lan.a, subject, &config)?;
     daemon.await_log("VRRP_Script(check) succeeded")?;
     daemon.await_log("Entering MASTER STATE")?;
-    fs::remove_file(&flag).context(|| "cannot remove the flag")?;
+    folder.remove("healthy")?;
     // Two processes say so, in either order.
     daemon.log.clone().await_line(PATIENCE, "VRRP_Script(check) failed (exited with status 1)")?;
     daemon.await_log("Entering FAULT STATE")?;

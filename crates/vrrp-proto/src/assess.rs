@@ -11,17 +11,24 @@ use crate::track;
 use types::InstanceId;
 
 impl Node {
-    /// Looks at the instance again after something it depends on changed.
-    pub(crate) fn refresh(&mut self, id: InstanceId, at: &mut At<'_>) {
+    /// Looks at instances again after something they depend on changed: first
+    /// at each, then a group moves, knowing everybody's faults.
+    pub(crate) fn refresh(&mut self, ids: &[InstanceId], at: &mut At<'_>) {
         if !self.started {
             return;
         }
-        let before = self.before(id);
-        self.bind(id, at);
-        self.assess(id, at);
-        self.settle(id, Reason::Recovered, at);
-        self.check_devices(id, at);
-        self.explain(id, before, at);
+        let before: Vec<_> = ids.iter().map(|id| (*id, self.before(*id))).collect();
+        for id in ids {
+            self.bind(*id, at);
+            self.assess(*id, at);
+        }
+        for id in ids {
+            self.settle(*id, Reason::Recovered, at);
+            self.check_devices(*id, at);
+        }
+        for (id, before) in before {
+            self.explain(id, before, at);
+        }
     }
 
     /// Finds interface, source address and socket.

@@ -330,13 +330,13 @@ impl Node {
         t.value = value;
         let bfd = matches!(t.object.kind, TrackKind::Bfd).then(|| t.name.clone());
         let users = self.index.tracks.get(id.index()).cloned().unwrap_or_default();
-        for user in users {
+        for user in &users {
             if let Some(name) = bfd.clone() {
                 let up = value == TrackValue::Good;
-                self.on(user, at, |i, env| i.report(env.out, InstanceEvent::Bfd { name, up }));
+                self.on(*user, at, |i, env| i.report(env.out, InstanceEvent::Bfd { name, up }));
             }
-            self.refresh(user, at);
         }
+        self.refresh(&users, at);
     }
 
     fn change_links(&mut self, at: &mut At<'_>, f: impl FnOnce(&mut Links, Mono, &mut Changed)) {
@@ -362,9 +362,8 @@ impl Node {
 
     pub(crate) fn refresh_users(&mut self, ifname: &str, at: &mut At<'_>) {
         self.place_statics(Some(ifname), at);
-        for id in self.index.links.get(ifname).cloned().unwrap_or_default() {
-            self.refresh(id, at);
-        }
+        let users = self.index.links.get(ifname).cloned().unwrap_or_default();
+        self.refresh(&users, at);
     }
 
     /// Addresses of interfaces in use are news; our own are not.
@@ -421,9 +420,8 @@ impl Node {
         }
         let Some(name) = self.links.get(fact.ifindex).map(|l| l.name.clone()) else { return };
         self.refresh_users(&name, at);
-        for id in self.index.sources.clone() {
-            self.refresh(id, at);
-        }
+        let users = self.index.sources.clone();
+        self.refresh(&users, at);
     }
 
     fn all_addresses(&mut self, facts: &[AddrFact], at: &mut At<'_>) {

@@ -99,3 +99,41 @@ fn adverts_due_within_a_millisecond_go_out_together_and_keep_their_schedule() {
         assert_eq!(out.adverts.len(), 3);
     }
 }
+
+/// Take-over, fault and recovery of a group are one step each, whatever its size.
+#[test]
+fn a_group_of_a_thousand_moves_in_one_step() {
+    let mut s = setup();
+    let members = s.vrrp.instances.iter().map(|i| i.name.clone()).collect();
+    s.vrrp.sync_groups.push(model::vrrp::SyncGroup {
+        name: "G".to_owned(),
+        members,
+        ..Default::default()
+    });
+    let (mut node, mut out) = started(s);
+    let due = node.deadline().unwrap();
+    node.handle(due, Input::Tick, &mut out);
+    assert_eq!(out.adverts.len(), COUNT);
+    assert!(node.instances().all(|i| i.state() == State::Master));
+    let count = |out: &Out, add: bool| {
+        let one = |a: &&Action| match a {
+            Action::AddAddr { .. } => add,
+            Action::DelAddr { .. } => !add,
+            _ => false,
+        };
+        out.actions.iter().filter(one).count()
+    };
+    assert_eq!(count(&out, true), COUNT * VIPS);
+    out.clear();
+    let down = sim::script::link(&mut "eth2 3 down".split(' ')).unwrap();
+    node.handle(due + Duration::from_millis(10), Input::Link(down), &mut out);
+    assert!(node.instances().all(|i| i.state() == State::Fault));
+    assert_eq!(count(&out, false), COUNT * VIPS);
+    // Twice where the fault is, once elsewhere.
+    assert_eq!(out.adverts.len(), 2 * 250 + 750);
+    out.clear();
+    let up = sim::script::link(&mut "eth2 3 up".split(' ')).unwrap();
+    node.handle(due + Duration::from_millis(20), Input::Link(up), &mut out);
+    assert!(node.instances().all(|i| i.state() == State::Backup));
+    node.check_invariants().unwrap();
+}
