@@ -13,6 +13,8 @@
 //! | `at TIME` | runs the timers up to that time |
 //! | `quiet TIME` | the same; nothing may happen |
 //! | `sleep TIME` | the time passes with no timer served, then one tick |
+//! | `clock TIME` | the wall clock steps: it reads this now |
+//! | `suspend TIME` | the host was suspended for so long, and the clock stood still |
 //! | `hear SRC prio N ...` | an advert arrives |
 //! | `track NAME good\|bad\|pending\|N` | |
 //! | `reload` | takes the configuration written since `config` |
@@ -95,6 +97,8 @@ impl Script {
                 self.now = Mono::ZERO + duration(rest)?;
                 self.handle(Input::Tick)
             }
+            "suspend" => self.handle(Input::Slept { time: duration(rest)? }),
+            "clock" => self.handle(Input::Clock { unix: duration(rest)? }),
             "start" => self.start(),
             "shutdown" => self.handle(Input::Shutdown),
             "reload" => self.handle(Input::Reload(Box::new(self.setup.clone()))),

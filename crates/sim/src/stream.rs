@@ -191,6 +191,10 @@ impl Driver {
                 self.handle(Input::Reload(Box::new(self.setup.clone())))
             }
             16 => self.snapshot(b),
+            17 if b.flag() => {
+                let time = Duration::from_millis(u64::from(b.next()) << 5);
+                self.handle(Input::Slept { time })
+            }
             17 => {
                 self.handle(Input::Clock { unix: Duration::from_secs(u64::from(b.next()) << 20) })
             }

@@ -18,17 +18,19 @@ impl Node {
         let Some(i) = self.get(id) else { return };
         let now = at.now;
         match (i.state, i.timer) {
-            (State::Master, Some(t)) if t <= now + COALESCE => match stalled(i, t, now) {
-                Some(late) => self.stall(id, late, at),
-                None => self.step(id, None, at),
-            },
+            (State::Master, Some(t)) if t <= now + COALESCE => {
+                match stalled(i, t, Duration::ZERO, now) {
+                    Some(late) => self.stall(id, late, at),
+                    None => self.step(id, None, at),
+                }
+            }
             (State::Backup, Some(t)) if t <= now => {
-                // Served this late, adverts may lie unread: listen once more.
-                let overslept = now.saturating_since(t) > i.master_adv && !i.stretched;
-                if overslept && !i.priority.is_owner() {
+                // Served late, adverts may lie unread: listen once more, for as long.
+                let late = now.saturating_since(t);
+                if late > COALESCE && !i.stretched && !i.priority.is_owner() {
                     self.on(id, at, |i, env| {
                         i.stretched = true;
-                        i.timer = Some(env.now + i.skew());
+                        i.timer = Some(env.now + late.min(i.skew()));
                     });
                 } else {
                     self.step(id, None, at);
@@ -40,6 +42,28 @@ impl Node {
             i.garp_tick(env);
             rogue_tick(i, env);
         });
+    }
+
+    /// The host was suspended, which the clock of the timers does not show: who
+    /// slept for so long that a peer may have taken over listens first.
+    pub(crate) fn slept(&mut self, time: Duration, at: &mut At<'_>) {
+        for id in self.order.clone() {
+            let Some(i) = self.get(id) else { continue };
+            match (i.state, i.timer) {
+                (State::Master, Some(t)) => {
+                    if let Some(late) = stalled(i, t.min(at.now), time, at.now) {
+                        self.stall(id, late, at);
+                    }
+                }
+                (State::Backup, Some(t)) if !i.priority.is_owner() => {
+                    self.on(id, at, |i, env| {
+                        i.stretched = true;
+                        i.timer = Some(t.max(env.now + i.skew()));
+                    });
+                }
+                _ => {}
+            }
+        }
     }
 
     /// We slept so long that a peer must have taken over.
@@ -146,20 +170,24 @@ impl Node {
     }
 }
 
-/// How late a master's timer is served, when that is later than a peer waits.
-/// An owner takes over at once in any case.
-fn stalled(i: &Instance, due: Mono, now: Mono) -> Option<Duration> {
+/// How late a master's timer is served, when the best peer waits no longer
+/// since our last advert: the best that was heard, or one as good as we are.
+/// `timer_expired_backup` names another. Time that the host was suspended for
+/// counts as well. An owner takes over at once in any case.
+fn stalled(i: &Instance, due: Mono, suspended: Duration, now: Mono) -> Option<Duration> {
     if i.priority.is_owner() {
         return None;
     }
-    let late = now.saturating_since(due);
-    if late > i.master_down() {
-        return Some(late);
-    }
-    let other = Priority(i.config.timer_expired_backup?);
-    let adv = i.config.advert_int;
-    let limit = timing::master_down(i.config.version, other, adv, 3);
-    i.last_sent.is_some_and(|s| now.saturating_since(s) > limit).then_some(late)
+    let c = &i.config;
+    let silent = now.saturating_since(i.last_sent?) + suspended;
+    let heard = i.heard.map_or(i.priority, |m| m.priority).max(i.priority);
+    let waits = |p, adverts| timing::master_down(c.version, p, c.advert_int, adverts);
+    let limit = waits(heard, c.down_timer_adverts);
+    let limit = match c.timer_expired_backup {
+        Some(other) => limit.min(waits(Priority(other), 3)),
+        None => limit,
+    };
+    (silent > limit).then(|| now.saturating_since(due) + suspended)
 }
 
 /// What an advert does when the state stays as it is.

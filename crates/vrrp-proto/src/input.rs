@@ -42,6 +42,11 @@ pub enum Input<'a> {
     },
     /// Time has passed. Early, late and repeated ticks are harmless.
     Tick,
+    /// The host was suspended, for so long; the time of inputs stood still.
+    Slept {
+        /// How long.
+        time: Duration,
+    },
     /// The wall clock reads this much since 1970 now. Only `auth_hmac` uses
     /// it; a step of the wall clock changes nothing else.
     Clock {

@@ -110,6 +110,7 @@ impl Node {
         match input {
             Input::Start { uptime } => self.start(uptime, at),
             Input::Tick => self.tick(at),
+            Input::Slept { time } => self.slept(time, at),
             Input::Clock { unix } => self.clock = Some((now, unix)),
             Input::Packet { socket, meta, bytes } => self.packet(socket, &meta, bytes, at),
             Input::Link(fact) => self.change_links(at, |links, now, c| links.update(fact, now, c)),

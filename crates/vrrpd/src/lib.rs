@@ -14,5 +14,6 @@ mod promote;
 mod report;
 mod rx;
 mod start;
+mod suspend;
 
 pub use start::run;

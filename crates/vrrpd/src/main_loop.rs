@@ -12,6 +12,7 @@ use crate::promote::Promote;
 use crate::report::{self, Line, Report, ToCore};
 use crate::rx::Sockets;
 use crate::start::{Fatal, fatal, set_name};
+use crate::suspend::Suspend;
 use core::time::Duration;
 use ipc::msg::vrrp::{CoreToVrrp, VrrpOptions, VrrpSetup, VrrpToCore};
 use ipc::msg::{Dump, Generation, TrackValue as CoreValue};
@@ -57,6 +58,7 @@ pub(crate) struct VrrpRole {
     /// Log lines of this turn, written once the kernel has been asked.
     lines: Vec<Line>,
     promote: Promote,
+    suspend: Suspend,
     /// While the actions of a reload are queued.
     reloading: bool,
     leaving: bool,
@@ -100,6 +102,7 @@ impl VrrpRole {
             report: Report::default(),
             lines: Vec::new(),
             promote: Promote::default(),
+            suspend: Suspend::default(),
             reloading: false,
             leaving: false,
         })
@@ -137,8 +140,13 @@ impl VrrpRole {
     }
 
     fn tick(&mut self) {
+        let slept = self.suspend.check();
         let now = clock::now();
         if let Some(node) = &mut self.node {
+            if let Some(time) = slept {
+                log::warn!("the host was suspended for {} seconds", time.as_secs_f64());
+                node.handle(now, Input::Slept { time }, &mut self.out);
+            }
             if node.wants_clock() {
                 node.handle(now, Input::Clock { unix: clock::wall() }, &mut self.out);
             }
