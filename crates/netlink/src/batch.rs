@@ -79,7 +79,11 @@ impl Batch {
     /// # Errors
     /// Those of socket(2), bind(2) and setsockopt(2).
     pub fn open() -> io::Result<Self> {
-        let sock = NlSocket::request()?;
+        Self::over(NlSocket::request()?)
+    }
+
+    /// The same over a socket of any netlink protocol.
+    pub(crate) fn over(sock: NlSocket) -> io::Result<Self> {
         sock.set_rcvbuf(RCVBUF)?;
         Ok(Batch {
             sock,

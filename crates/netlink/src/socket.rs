@@ -296,6 +296,19 @@ impl NlSocket {
         sent.map(|()| self.seq)
     }
 
+    /// Sends one question and returns the messages that come before its acknowledgement.
+    pub(crate) fn ask<T>(
+        &mut self,
+        kind: u16,
+        body: impl FnOnce(&mut Msg<'_>),
+        parse: impl Fn(u16, &[u8]) -> Option<T>,
+    ) -> Result<Vec<T>, NlError> {
+        let seq = self.start(kind, wire::F_ACK, body)?;
+        let mut answers = Vec::new();
+        self.collect(seq, parse, &mut answers)?;
+        Ok(answers)
+    }
+
     pub(crate) fn dump<T>(
         &mut self,
         kind: u16,
