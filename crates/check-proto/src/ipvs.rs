@@ -292,15 +292,20 @@ impl Table {
         self.services.get(&service)?.effective(key)
     }
 
+    /// One service with its destinations.
+    pub fn entry(&self, service: &ServiceKey) -> Option<Entry> {
+        let s = self.services.get(service)?;
+        Some(Entry { spec: s.users.first()?.1.clone(), dests: s.dests().collect() })
+    }
+
+    /// Every service's key.
+    pub fn keys(&self) -> impl Iterator<Item = &ServiceKey> {
+        self.services.keys()
+    }
+
     /// Every service with its destinations.
     pub fn wanted(&self) -> BTreeMap<ServiceKey, Entry> {
-        self.services
-            .iter()
-            .filter_map(|(key, s)| {
-                let spec = s.users.first()?.1.clone();
-                Some((*key, Entry { spec, dests: s.dests().collect() }))
-            })
-            .collect()
+        self.services.keys().filter_map(|key| Some((*key, self.entry(key)?))).collect()
     }
 }
 

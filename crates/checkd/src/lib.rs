@@ -3,6 +3,7 @@
 //! Takes its configuration from core, reports that it runs it, and leaves
 //! when told to.
 
+pub mod ipvs;
 mod main_loop;
 
 pub use main_loop::run;

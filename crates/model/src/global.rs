@@ -433,6 +433,8 @@ pub struct Ipvs {
     pub flush: bool,
     /// `lvs_flush_on_stop`.
     pub flush_on_stop: FlushOnStop,
+    /// The daemon ends where the kernel has no IPVS (`lvs_required`, ours).
+    pub required: bool,
     /// `lvs_sync_daemon`.
     pub sync_daemon: Option<SyncDaemon>,
     /// `checker_log_all_failures`.

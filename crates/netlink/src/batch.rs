@@ -182,6 +182,16 @@ impl Batch {
         self.answered == self.pushed
     }
 
+    /// Forgets what has not been sent, and the answers to what has.
+    pub fn forget(&mut self) {
+        self.queue.clear();
+        self.sent = 0;
+        self.flushed = self.pushed;
+        self.answered = self.pushed;
+        self.waiting.clear();
+        self.drain();
+    }
+
     /// Sends up to `max` queued requests in one datagram and returns how many. The kernel has
     /// acted on them when this returns; [`Batch::poll`] tells with what result.
     ///

@@ -9,6 +9,7 @@
 //! - [`spawn`]: starting roles and scripts, collecting the ended ones.
 //! - [`privs`], [`resources`]: what a role may do; how it is scheduled and limited.
 //! - [`log_sink`]: where log lines go, without ever waiting for it.
+//! - [`netns`]: sockets of another network namespace.
 //! - [`sock`], [`mmsg`]: VRRP's sockets; many datagrams per system call.
 
 pub mod channel;
@@ -17,6 +18,7 @@ mod exec;
 pub mod fdpass;
 pub mod log_sink;
 pub mod mmsg;
+pub mod netns;
 pub mod poll;
 pub mod privs;
 pub mod resources;

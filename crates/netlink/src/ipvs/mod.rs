@@ -67,6 +67,9 @@ pub struct ServiceKey {
     pub listen: Listen,
 }
 
+/// `ESRCH`: the refusal that means that there is no such service.
+pub const NO_SERVICE: i32 = nix::libc::ESRCH;
+
 /// `IP_VS_SVC_F_HASHED`: set by the kernel on every service of its table.
 pub const FLAG_HASHED: u32 = 0x2;
 

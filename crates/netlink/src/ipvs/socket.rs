@@ -205,6 +205,11 @@ impl IpvsSocket {
         self.batch.unsent()
     }
 
+    /// Forgets the changes that have not been sent.
+    pub fn forget(&mut self) {
+        self.batch.forget();
+    }
+
     /// Whether every change has been made or refused.
     pub const fn is_idle(&self) -> bool {
         self.batch.is_idle()
