@@ -2,7 +2,7 @@
 
 use conformance::{Lan, VIP, on_both, reference};
 use lab::config::Instance;
-use lab::craft::Craft;
+use lab::craft::{Craft, Flood};
 use lab::{Capture, PATIENCE, Result, Subject};
 
 fn instance(priority: u8, auth: &str) -> Instance {
@@ -48,7 +48,11 @@ fn an_authentication_header_is_demanded(subject: &Subject) -> Result<()> {
     only_who_knows_the_secret_is_heard(subject, subject, "AH")
 }
 
-on_both!(a_password_is_demanded, an_authentication_header_is_demanded);
+on_both!(
+    a_password_is_demanded,
+    an_authentication_header_is_demanded,
+    replayed_authentication_headers_hold_nobody_back,
+);
 
 fn across(auth: &str, ours_first: bool) -> Result<()> {
     let ours = Subject::ours()?;
@@ -75,4 +79,30 @@ fn the_reference_accepts_our_authentication_header() -> Result<()> {
 #[test]
 fn we_accept_the_authentication_header_of_the_reference() -> Result<()> {
     across("AH", false)
+}
+
+/// Packets with an authentication header that were sent before hold nobody back when they are
+/// sent again. (A password can be replayed by whoever heard it: that is what passwords are.)
+fn replayed_authentication_headers_hold_nobody_back(subject: &Subject) -> Result<()> {
+    let mut lan = Lan::new()?;
+    let (a, b) = (instance(150, "AH"), instance(100, "AH"));
+    let first = lan.start_a(subject, std::slice::from_ref(&a))?;
+    let of_a = |f: &lab::Frame| {
+        f.bytes.get(26..30) == Some(&[192, 0, 2, 1][..]) && f.bytes.get(23) == Some(&51)
+    };
+    lan.wire.await_frame(PATIENCE, of_a)?;
+    let mut second = lan.start_b(subject, std::slice::from_ref(&b))?;
+    second.await_log("Entering BACKUP STATE")?;
+    for _ in 0..4 {
+        lan.wire.await_frame(PATIENCE, of_a)?;
+    }
+    let old: Vec<Vec<u8>> =
+        lan.wire.frames()?.iter().filter(|f| of_a(f)).map(|f| f.bytes.clone()).collect();
+    first.crash();
+    let _flood = Flood::start(&lan.onlooker, "eth0", old, 10)?;
+    second.await_log("already processed")?;
+    second.log.clone().rewound().await_line(PATIENCE, "Entering MASTER STATE")?;
+    lan.watch_b.await_addr(PATIENCE, VIP, true)?;
+    assert_eq!(second.log.count("Entering BACKUP STATE"), 1);
+    Ok(())
 }
