@@ -2,7 +2,7 @@
 //!
 //! The reference has no such line, so these cases take only our binary.
 
-use conformance::{Folder, Lan, VIP};
+use conformance::{Folder, Lan, VIP, reference};
 use lab::config::Instance;
 use lab::craft::{Craft, Flood};
 use lab::{Daemon, PATIENCE, Result, Role, Subject};
@@ -212,6 +212,26 @@ fn a_rival_with_other_addresses() -> Result<()> {
     lan.wire.clear()?;
     lan.await_adverts_of(&a, 10)?;
     assert_eq!(daemon.log.count(SPLIT), 1);
+    Ok(())
+}
+
+/// Version 2.2.7 of the reference refuses adverts with other addresses; ours says why it stays.
+#[test]
+fn a_reference_with_other_addresses() -> Result<()> {
+    let Some(reference) = reference()? else { return Ok(()) };
+    let lan = Lan::new()?;
+    let ours = Instance::new(51, 150, &["192.0.2.100/24", "192.0.2.101/24"]);
+    let mut first = lan.start_a(&Subject::ours()?, std::slice::from_ref(&ours))?;
+    first.await_log("Entering MASTER STATE")?;
+    // As MASTER it puts its adverts off with each packet that it refuses, so it has to be quicker.
+    let quick = Instance { advert: std::time::Duration::from_millis(50), ..v3(100) };
+    let mut second = lan.start_b(&reference, &[quick])?;
+    second.await_log("Entering MASTER STATE")?;
+    first.await_log(
+        "split brain with 192.0.2.2: it stays MASTER with priority 100, ours is 150: it does not \
+         hear our adverts or refuses them, its log says why; its advert_int is 0.05, ours is 0.1; it \
+         lacks 192.0.2.101",
+    )?;
     Ok(())
 }
 
