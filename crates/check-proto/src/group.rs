@@ -228,8 +228,8 @@ pub fn entry_text(entry: &GroupEntry, protocol: Option<Protocol>) -> String {
     }
 }
 
-/// The kernel's settings of the services of `vs`.
-pub fn spec(vs: &VirtualServer) -> ServiceSpec {
+/// The kernel's settings of those services of `vs` that are of `family`.
+pub fn spec(vs: &VirtualServer, family: Family) -> ServiceSpec {
     let persistent = vs.persistence_timeout != 0;
     let mut bits = u32::from(vs.sched_flags & 0x7) << flags::SCHED_SHIFT;
     if persistent {
@@ -242,7 +242,11 @@ pub fn spec(vs: &VirtualServer) -> ServiceSpec {
         scheduler: vs.scheduler,
         flags: bits,
         timeout: vs.persistence_timeout,
-        netmask: vs.persistence_granularity,
+        netmask: match (vs.family, family) {
+            // Of both families, and so without a mask of its own.
+            (None, Family::V6) => 128,
+            _ => vs.persistence_granularity,
+        },
         engine: vs.persistence_engine.as_deref().filter(|_| persistent).map(Into::into),
     }
 }

@@ -14,7 +14,7 @@ use crate::text;
 use core::net::IpAddr;
 use model::lvs::{self, Forwarding};
 use std::sync::Arc;
-use types::ScriptId;
+use types::{Family, ScriptId};
 
 /// Slot of the sorry server among a pool's claims.
 const SORRY: u32 = u32::MAX;
@@ -58,7 +58,8 @@ pub struct Pool {
     label: Label,
     group: Option<Label>,
     services: Arc<[ServiceKey]>,
-    spec: Arc<ServiceSpec>,
+    /// Of its IPv4 services, and of its IPv6 ones.
+    specs: [Arc<ServiceSpec>; 2],
     quorum: u32,
     hysteresis: u32,
     quorum_script: [Option<ScriptId>; 2],
@@ -197,7 +198,7 @@ impl Pool {
                 _ => None,
             },
             services,
-            spec: Arc::new(group::spec(vs)),
+            specs: [Family::V4, Family::V6].map(|family| Arc::new(group::spec(vs, family))),
             quorum: vs.quorum,
             hysteresis: vs.hysteresis,
             quorum_script: [vs.quorum_down, vs.quorum_up],
@@ -236,11 +237,17 @@ impl Pool {
         &self.services
     }
 
+    /// What one of its services is to be like.
+    fn spec(&self, service: &ServiceKey) -> &Arc<ServiceSpec> {
+        let [four, six] = &self.specs;
+        if service.family == Family::V4 { four } else { six }
+    }
+
     /// Programs the pool for the first time: servers without a failed checker
     /// are in it before any check has run. `init_notifies` tells them.
     pub fn start(&mut self, standing: &[Standing], init_notifies: bool, cx: &mut Cx<'_>) {
         for service in self.services.iter() {
-            cx.table.join(*service, self.id, &self.spec, cx.out);
+            cx.table.join(*service, self.id, self.spec(service), cx.out);
         }
         for (s, stand) in self.servers.iter_mut().zip(standing) {
             (s.failed, s.effective) = (stand.failed, stand.effective);

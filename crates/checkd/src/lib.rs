@@ -5,5 +5,6 @@
 
 pub mod ipvs;
 mod main_loop;
+mod pools;
 
 pub use main_loop::run;

@@ -1,5 +1,7 @@
 //! The role's loop.
 
+use crate::ipvs::Ipvs;
+use crate::pools::Pools;
 use core::fmt;
 use core::time::Duration;
 use ipc::codec::MAX_MESSAGE;
@@ -84,6 +86,8 @@ struct Checker {
     core: ToCore,
     prepared: Option<Box<CheckerSetup>>,
     running: Option<Box<CheckerSetup>>,
+    /// `None` when core left before it gave a configuration.
+    pools: Option<Pools>,
     leaving: bool,
 }
 
@@ -117,9 +121,10 @@ impl Checker {
                 });
             }
         };
-        if let Some(setup) = &prepared {
-            settle(&setup.global, entered.core)?;
-        }
+        let pools = match &prepared {
+            Some(setup) => Some(Pools::new(settle(setup, entered.core)?)),
+            None => None,
+        };
         log_sink::start_writers();
         if let Some(setup) = &prepared {
             let _ = core.send(&CheckerToCore::Ready(setup.generation));
@@ -127,7 +132,7 @@ impl Checker {
         let poll = Loop::new().map_err(failed("cannot open an event loop"))?;
         poll.register(&core, CORE, Interest::READABLE).map_err(failed("cannot register"))?;
         poll.register(&signals, SIGNALS, Interest::READABLE).map_err(failed("cannot register"))?;
-        Ok(Checker { poll, signals, core, prepared, running: None, leaving })
+        Ok(Checker { poll, signals, core, prepared, running: None, pools, leaving })
     }
 
     fn run(&mut self) -> Result<(), Fatal> {
@@ -135,13 +140,20 @@ impl Checker {
         while !self.leaving {
             let interest = self.core.interest();
             self.poll.reregister(&self.core, CORE, interest).map_err(failed("cannot register"))?;
-            self.poll.wait(None, &mut ready).map_err(failed("cannot wait"))?;
+            let deadline = self.pools.as_ref().and_then(Pools::deadline);
+            self.poll.wait(deadline, &mut ready).map_err(failed("cannot wait"))?;
             for r in &ready {
                 match r.token {
                     SIGNALS => self.serve_signals()?,
                     _ => self.serve_core()?,
                 }
             }
+            if let Some(pools) = &mut self.pools {
+                pools.work();
+            }
+        }
+        if let (Some(pools), Some(setup)) = (&mut self.pools, &self.running) {
+            pools.stop(setup.dont_release);
         }
         info!("Stopped");
         // Core may be gone already.
@@ -209,6 +221,9 @@ impl Checker {
                 info!("Reloading");
             }
             set_comm(&setup.global);
+            if let Some(pools) = &mut self.pools {
+                pools.commit(&setup);
+            }
             self.running = Some(setup);
             self.say(&CheckerToCore::Running(generation));
         }
@@ -235,11 +250,20 @@ fn set_comm(global: &Global) {
 }
 
 /// Name, scheduling, limits; then the drop of privileges.
-fn settle(global: &Global, core: i32) -> Result<(), Fatal> {
+fn settle(setup: &CheckerSetup, core: i32) -> Result<Ipvs, Fatal> {
+    let global = &setup.global;
     let p = &global.checker_process;
     set_comm(global);
     for what in Resources::of(p).apply() {
         error!("Unable to set {what}");
+    }
+    let ipvs = Ipvs::open(global).map_err(failed("cannot open the sockets for IPVS"))?;
+    if global.ipvs.required
+        && !setup.lvs.virtual_servers.is_empty()
+        && let Some(cause) = ipvs.missing()
+    {
+        let what = format!("IPVS: Can't initialize ipvs: {cause}");
+        return Err(Fatal { what, status: EXIT_FATAL });
     }
     let run_as = if global.roles_as_root {
         info!("Running as root, as roles_as_root asks for");
@@ -249,5 +273,6 @@ fn settle(global: &Global, core: i32) -> Result<(), Fatal> {
     };
     let drop = Drop { run_as, core, dumpable: resources::core_dumps() };
     // Probes that need raw sockets will say so here.
-    Ok(rt::privs::checker(false, &drop)?)
+    rt::privs::checker(false, &drop)?;
+    Ok(ipvs)
 }

@@ -18,13 +18,21 @@ pub fn host(name: &str) -> Result<Host> {
     Host::new(name)
 }
 
-/// The host's IPVS table as `ipvsadm` saves it, services and destinations sorted.
+/// The host's IPVS table as `ipvsadm` saves it, in the kernel's order.
+///
+/// # Errors
+/// When ipvsadm fails.
+pub fn table(host: &Host) -> Result<String> {
+    host.output(Command::new("ipvsadm").arg("-Sn"))
+}
+
+/// The same as sorted lines.
 ///
 /// # Errors
 /// When ipvsadm fails.
 pub fn saved(host: &Host) -> Result<Vec<String>> {
-    let text = host.output(Command::new("ipvsadm").arg("-Sn"))?;
-    let mut lines: Vec<String> = text.lines().map(|line| line.trim_end().to_owned()).collect();
+    let mut lines: Vec<String> =
+        table(host)?.lines().map(|line| line.trim_end().to_owned()).collect();
     lines.sort();
     Ok(lines)
 }

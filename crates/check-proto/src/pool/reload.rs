@@ -53,7 +53,7 @@ impl Pool {
 
     fn swap_services(&self, old: &Pool, cx: &mut Cx<'_>) {
         for service in self.services.iter() {
-            cx.table.join(*service, self.id, &self.spec, cx.out);
+            cx.table.join(*service, self.id, self.spec(service), cx.out);
         }
         let ours: BTreeSet<_> = self.services.iter().collect();
         for gone in old.services.iter().filter(|s| !ours.contains(s)) {

@@ -51,6 +51,8 @@ pub struct Ipvs {
     socket: IpvsSocket,
     /// When a kernel without IPVS is asked again; `None` when it has one.
     absent: Option<Mono>,
+    /// Why it had none.
+    cause: String,
     waits: Backoff,
     /// Not handed to the socket yet.
     queue: VecDeque<IpvsOp>,
@@ -85,6 +87,7 @@ impl Ipvs {
         let mut ipvs = Ipvs {
             socket,
             absent: None,
+            cause: String::new(),
             waits: Backoff::NONE,
             queue: VecDeque::new(),
             sent: VecDeque::new(),
@@ -96,30 +99,36 @@ impl Ipvs {
             wanted: global.ipvs.clone(),
         };
         ipvs.set_buffer(global);
-        let cause = match found {
+        ipvs.cause = match found {
             Ok(true) => return Ok(ipvs),
             Ok(false) => "the kernel has no ip_vs".to_owned(),
             Err(e) => e.to_string(),
         };
         ipvs.absent = Some(clock::now() + ipvs.waits.next());
-        error!("IPVS: Can't initialize ipvs: {cause}");
-        if !global.ipvs.required {
-            warn!(
-                "IPVS: load it with 'modprobe ip_vs'; until it is there servers are checked, but \
-                 nothing is balanced"
-            );
-        }
         Ok(ipvs)
     }
 
+    /// Why there is no IPVS, if there is none.
+    pub fn missing(&self) -> Option<&str> {
+        self.absent.map(|_| self.cause.as_str())
+    }
+
     /// Whether the kernel has IPVS.
-    pub const fn is_there(&self) -> bool {
+    const fn is_there(&self) -> bool {
         self.absent.is_none()
     }
 
     /// Takes the operations that make the first configuration's table of an empty one.
     pub fn start(&mut self, ops: impl IntoIterator<Item = IpvsOp>, now: Mono) {
-        if !self.is_there() {
+        let mut ops = ops.into_iter().peekable();
+        if let Some(cause) = self.missing() {
+            if ops.peek().is_some() {
+                error!("IPVS: Can't initialize ipvs: {cause}");
+                warn!(
+                    "IPVS: load it with 'modprobe ip_vs'; until it is there servers are checked, \
+                     but nothing is balanced"
+                );
+            }
             return;
         }
         self.settings.apply(&mut self.socket, &self.wanted);
@@ -295,6 +304,7 @@ impl Ipvs {
     /// The socket itself failed: later everything is compared, as if IPVS had been away.
     fn broken(&mut self, error: &io::Error, now: Mono) {
         error!("IPVS: the kernel cannot be told: {error}");
+        self.cause = error.to_string();
         self.queue.clear();
         self.sent.clear();
         self.suspects.clear();
