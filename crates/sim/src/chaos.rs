@@ -11,12 +11,33 @@ use core::net::IpAddr;
 use core::time::Duration;
 use model::Secret;
 use model::net::Address;
-use model::vrrp::{Auth, AuthHmac, HmacMode, Peer, SyncGroup, Unicast, Version, VrrpInstance};
-use types::{Family, Prefix, Priority, Vrid};
-use vrrp_proto::{Setup, State};
+use model::track::{TrackFile, TrackKind, TrackObject};
+use model::vrrp::{
+    Auth, AuthHmac, HmacMode, Peer, SyncGroup, TrackRef, Unicast, Version, VrrpInstance,
+};
+use types::{Family, Prefix, Priority, TrackId, Vrid, Weight};
+use vrrp_proto::{Setup, State, TrackValue};
 
 /// Hosts of every world.
 const HOSTS: usize = 3;
+/// The tracked file that adds its value to the priority.
+const WEIGHT: usize = 0;
+/// The tracked file that is a fault unless it is 0.
+const FAULT: usize = 1;
+
+fn file(n: usize) -> TrackObject {
+    let kind = TrackKind::File(TrackFile { path: "/f".to_owned(), init: None });
+    TrackObject { name: format!("f{n}"), weight: Weight(0), reverse: false, kind }
+}
+
+fn refs() -> Vec<TrackRef> {
+    let r = |n: usize, weight| TrackRef {
+        id: TrackId(n as u32),
+        weight: Weight(weight),
+        reverse: false,
+    };
+    vec![r(WEIGHT, 1), r(FAULT, 0)]
+}
 
 /// Runs one seed: `rounds` of faults, each followed by quiet.
 pub fn run(seed: u64, rounds: u32) -> Result<(), String> {
@@ -51,6 +72,8 @@ struct Plan {
     instances: usize,
     grouped: bool,
     nopreempt: bool,
+    /// A file adds to the priority, another is a fault; by group where there is one.
+    tracked: bool,
     /// The longest that a kernel takes to tell what it did.
     lag: Duration,
 }
@@ -74,6 +97,7 @@ impl Plan {
             instances,
             grouped: instances > 1 && rng.chance(40),
             nopreempt: rng.chance(20),
+            tracked: rng.chance(50),
             lag: Duration::from_micros(rng.pick(&[300, 300, 20_000, 900_000])),
         }
     }
@@ -102,15 +126,48 @@ impl Plan {
             i.priority = if self.grouped { together } else { Priority(rng.between(1, 254) as u8) };
             s.vrrp.instances.push(i);
         }
+        if self.tracked {
+            s.tracks = [WEIGHT, FAULT].map(file).into();
+        }
         if self.grouped {
-            let members = s.vrrp.instances.iter().map(|i| i.name.clone()).collect();
-            s.vrrp.sync_groups.push(SyncGroup {
-                name: "G".to_owned(),
-                members,
-                ..SyncGroup::default()
-            });
+            s.vrrp.sync_groups.push(self.group(&s));
+        } else if self.tracked {
+            s.vrrp.instances.iter_mut().for_each(|i| i.tracks = refs());
         }
         s
+    }
+
+    fn group(&self, s: &Setup) -> SyncGroup {
+        SyncGroup {
+            name: "G".to_owned(),
+            members: s.vrrp.instances.iter().map(|i| i.name.clone()).collect(),
+            tracks: if self.tracked { refs() } else { Vec::new() },
+            ..SyncGroup::default()
+        }
+    }
+
+    /// The configured authentication, or another one.
+    fn authenticate(&self, i: &mut VrrpInstance, other: bool) {
+        let (pass, key) = match other {
+            false => ("secret", "0123456789abcdef0123456789abcdef"),
+            true => ("terces", "fedcba9876543210fedcba9876543210"),
+        };
+        let legacy = self.version == Version::V2 && self.family == Family::V4;
+        (i.auth, i.auth_hmac) = (None, None);
+        match self.auth {
+            1 if legacy => i.auth = Some(Auth::Pass(Secret::new(pass))),
+            2 if legacy => i.auth = Some(Auth::Ah(Secret::new(pass))),
+            3 => {
+                i.auth_hmac = Some(AuthHmac {
+                    keys: vec![(1, Secret::new(key))],
+                    active_key: 1,
+                    time_window: 5,
+                    monotonic: false,
+                    mode: HmacMode::Enforce,
+                });
+            }
+            _ => {}
+        }
     }
 
     fn instance(&self, n: usize, h: usize) -> VrrpInstance {
@@ -132,21 +189,7 @@ impl Plan {
             i.unicast =
                 Some(Unicast { peers: peers.collect(), check_source: true, ..Unicast::default() });
         }
-        let legacy = self.version == Version::V2 && self.family == Family::V4;
-        match self.auth {
-            1 if legacy => i.auth = Some(Auth::Pass(Secret::new("secret"))),
-            2 if legacy => i.auth = Some(Auth::Ah(Secret::new("secret"))),
-            3 => {
-                i.auth_hmac = Some(AuthHmac {
-                    keys: vec![(1, Secret::new("0123456789abcdef0123456789abcdef"))],
-                    active_key: 1,
-                    time_window: 5,
-                    monotonic: false,
-                    mode: HmacMode::Enforce,
-                });
-            }
-            _ => {}
-        }
+        self.authenticate(&mut i, false);
         i.vips = (0..3).map(|v| Address::plain(self.vip(n, v))).collect();
         i
     }
@@ -166,7 +209,7 @@ impl Plan {
 /// One thing goes wrong, or is mended.
 fn fault(w: &mut World, plan: &Plan, rng: &mut Rng) -> Result<(), String> {
     let h = rng.below(HOSTS as u64) as usize;
-    match rng.below(12) {
+    match rng.below(16) {
         0 => w.kill(h),
         1 => w.stop(h)?,
         2 | 3 => w.start(h)?,
@@ -185,6 +228,30 @@ fn fault(w: &mut World, plan: &Plan, rng: &mut Rng) -> Result<(), String> {
         10 => {
             change_priority(w, plan, h, rng);
             w.reload(h)?;
+        }
+        11 if plan.tracked => {
+            let value = rng.pick(&[0, 7, 60, 300, -7, -60, -253, -254, -300]);
+            w.track(h, WEIGHT, value)?;
+        }
+        12 if plan.tracked => w.track(h, FAULT, rng.pick(&[0, 0, 1]))?,
+        13 => {
+            let other = rng.chance(60);
+            let instances = &mut w.hosts[h].setup.vrrp.instances;
+            instances.iter_mut().for_each(|i| plan.authenticate(i, other));
+            w.reload(h)?;
+        }
+        14 if plan.grouped => {
+            let groups = &mut w.hosts[h].setup.vrrp.sync_groups;
+            let taken = groups.pop();
+            if taken.is_none() {
+                let group = plan.group(&w.hosts[h].setup);
+                w.hosts[h].setup.vrrp.sync_groups.push(group);
+            }
+            w.reload(h)?;
+        }
+        15 => {
+            let ahead = rng.pick(&[0, 2, 4, 6, 60, 10_800]);
+            w.step_clock(h, if rng.chance(50) { ahead } else { -ahead })?;
         }
         _ => {
             let instances = &mut w.hosts[h].setup.vrrp.instances;
@@ -221,9 +288,33 @@ fn calm(w: &mut World, plan: &Plan, heal: bool) -> Result<(), String> {
     let awake = w.hosts.iter().filter_map(|h| h.asleep).max().unwrap_or(w.now);
     w.run_until(awake)?;
     for h in 0..HOSTS {
+        w.step_clock(h, 0)?;
+        let setup = &mut w.hosts[h].setup;
+        setup.vrrp.instances.iter_mut().for_each(|i| plan.authenticate(i, false));
+        if plan.grouped {
+            setup.vrrp.sync_groups = vec![plan.group(setup)];
+        }
         w.reload(h)?;
     }
     w.run(plan.settled())
+}
+
+/// Whether a host cannot be MASTER.
+fn faulty(w: &World, h: usize) -> bool {
+    let host = &w.hosts[h];
+    let fault = |n: usize, bad: fn(i64) -> bool| match host.tracks.get(n) {
+        Some(TrackValue::Number(v)) => bad(*v),
+        _ => false,
+    };
+    !host.link || fault(WEIGHT, |v| v <= -254) || fault(FAULT, |v| v != 0)
+}
+
+fn effective(base: Priority, tracks: &[TrackValue]) -> i64 {
+    let points = match tracks.get(WEIGHT) {
+        Some(TrackValue::Number(v)) => *v,
+        _ => 0,
+    };
+    (i64::from(base.0) + points).clamp(1, 254)
 }
 
 /// What must hold in quiet.
@@ -240,9 +331,10 @@ fn check(w: &World, plan: &Plan) -> Result<(), String> {
 
 fn check_part(w: &World, plan: &Plan, n: usize, h: usize, part: &[usize]) -> Result<(), String> {
     let state = w.state(h, n);
-    if !w.hosts[h].link {
+    let able: Vec<usize> = part.iter().copied().filter(|o| !faulty(w, *o)).collect();
+    if faulty(w, h) {
         if state != Some(State::Fault) {
-            return Err(format!("V{n}: host {h} is {state:?} without a link"));
+            return Err(format!("V{n}: host {h} is {state:?} in spite of a fault"));
         }
     } else {
         let masters: Vec<usize> = w.masters(n).into_iter().filter(|m| part.contains(m)).collect();
@@ -251,9 +343,9 @@ fn check_part(w: &World, plan: &Plan, n: usize, h: usize, part: &[usize]) -> Res
         };
         let rank = |o: &usize| {
             let i = &w.hosts[*o].setup.vrrp.instances[n];
-            (i.priority, w.hosts[*o].addr)
+            (effective(i.priority, &w.hosts[*o].tracks), w.hosts[*o].addr)
         };
-        let best = part.iter().copied().max_by_key(rank).unwrap_or(master);
+        let best = able.iter().copied().max_by_key(rank).unwrap_or(master);
         let ranks = (rank(&master).0, rank(&best).0);
         if !plan.nopreempt && ranks.0 < ranks.1 {
             return Err(format!("V{n}: host {master} is master, {best} is better: {ranks:?}"));

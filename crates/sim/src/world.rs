@@ -7,9 +7,10 @@ use crate::rng::Rng;
 use core::net::IpAddr;
 use core::time::Duration;
 use std::collections::{BTreeMap, BTreeSet, VecDeque};
-use types::{Family, IfIndex, Mono, Prefix, Priority};
+use types::{Family, IfIndex, Mono, Prefix, Priority, TrackId};
 use vrrp_proto::{
     Action, AddrFact, Input, LinkFact, Node, Out, RxMeta, Setup, SocketId, SocketKey, State,
+    TrackValue,
 };
 
 /// The only interface of a host.
@@ -32,6 +33,10 @@ pub struct Host {
     pub link: bool,
     /// Which part of the network it is in.
     pub part: u8,
+    /// What the objects that it tracks are worth.
+    pub tracks: Vec<TrackValue>,
+    /// How far its wall clock is ahead, in seconds.
+    pub clock: i64,
     /// It does nothing before then.
     pub asleep: Option<Mono>,
     /// Addresses that its kernel holds, its own included.
@@ -84,11 +89,13 @@ impl World {
     /// Hosts with these configurations and addresses, none of them running.
     pub fn new(seed: u64, hosts: Vec<(Setup, IpAddr)>) -> Self {
         let hosts = hosts.into_iter().map(|(setup, addr)| Host {
-            setup,
             node: None,
             addr,
             link: true,
             part: 0,
+            tracks: setup.tracks.iter().map(|_| TrackValue::Number(0)).collect(),
+            clock: 0,
+            setup,
             asleep: None,
             kernel: BTreeSet::from([own(addr)]),
             sockets: BTreeMap::new(),
@@ -125,8 +132,8 @@ impl World {
         let addrs: Vec<AddrFact> = host.kernel.iter().map(|p| fact(*p)).collect();
         self.handle(h, Input::Links(&links))?;
         self.handle(h, Input::Addrs(&addrs))?;
-        let unix = EPOCH + self.now.saturating_since(Mono::ZERO);
-        self.handle(h, Input::Clock { unix })?;
+        self.tell_clock(h)?;
+        self.tell_tracks(h)?;
         self.handle(h, Input::Start { uptime: Duration::from_secs(100) })
     }
 
@@ -151,7 +158,42 @@ impl World {
             return Ok(());
         }
         let setup = Box::new(self.hosts[h].setup.clone());
-        self.handle(h, Input::Reload(setup))
+        self.handle(h, Input::Reload(setup))?;
+        self.tell_tracks(h)
+    }
+
+    /// A tracked object of a host has another value, unless the host sleeps.
+    pub fn track(&mut self, h: usize, object: usize, value: i64) -> Result<(), String> {
+        if self.hosts[h].asleep.is_some() {
+            return Ok(());
+        }
+        if let Some(place) = self.hosts[h].tracks.get_mut(object) {
+            *place = TrackValue::Number(value);
+        }
+        self.tell_tracks(h)
+    }
+
+    /// The wall clock of a host steps to so many seconds ahead of the others'.
+    pub fn step_clock(&mut self, h: usize, ahead: i64) -> Result<(), String> {
+        self.hosts[h].clock = ahead;
+        if self.hosts[h].asleep.is_some() {
+            return Ok(());
+        }
+        self.tell_clock(h)
+    }
+
+    fn tell_clock(&mut self, h: usize) -> Result<(), String> {
+        let unix = EPOCH + self.now.saturating_since(Mono::ZERO);
+        let seconds = unix.as_secs().saturating_add_signed(self.hosts[h].clock);
+        let unix = Duration::new(seconds, unix.subsec_nanos());
+        self.handle(h, Input::Clock { unix })
+    }
+
+    fn tell_tracks(&mut self, h: usize) -> Result<(), String> {
+        for (id, value) in self.hosts[h].tracks.clone().into_iter().enumerate() {
+            self.handle(h, Input::Track { id: TrackId(id as u32), value })?;
+        }
+        Ok(())
     }
 
     /// The link of a host goes down or comes up.
@@ -259,6 +301,7 @@ impl World {
     /// Timers first, then what waits in the sockets, as the daemon does it.
     fn wake(&mut self, h: usize) -> Result<(), String> {
         self.hosts[h].asleep = None;
+        self.tell_clock(h)?;
         self.handle(h, Input::Tick)?;
         while let Some(news) = self.hosts[h].backlog.pop_front() {
             self.arrive(news)?;
