@@ -18,12 +18,7 @@ impl Node {
         let Some(i) = self.get(id) else { return };
         let now = at.now;
         match (i.state, i.timer) {
-            (State::Master, Some(t)) if t <= now + COALESCE => {
-                match stalled(i, t, Duration::ZERO, now) {
-                    Some(late) => self.stall(id, late, at),
-                    None => self.step(id, None, at),
-                }
-            }
+            (State::Master, Some(t)) if t <= now + COALESCE => self.step(id, None, at),
             (State::Backup, Some(t)) if t <= now => {
                 // Served late, adverts may lie unread: listen once more, for as long.
                 let late = now.saturating_since(t);
@@ -42,6 +37,16 @@ impl Node {
             i.garp_tick(env);
             rogue_tick(i, env);
         });
+    }
+
+    /// Whoever slept leaves before any advert is sent: the others of its group
+    /// must not speak for it.
+    pub(crate) fn stall_check(&mut self, id: InstanceId, at: &mut At<'_>) {
+        let Some(i) = self.get(id).filter(|i| i.state == State::Master) else { return };
+        let due = i.timer.filter(|t| *t <= at.now);
+        if let Some(late) = due.and_then(|t| stalled(i, t, Duration::ZERO, at.now)) {
+            self.stall(id, late, at);
+        }
     }
 
     /// The host was suspended, which the clock of the timers does not show: who

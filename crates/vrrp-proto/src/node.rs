@@ -246,6 +246,9 @@ impl Node {
         while let Some(key) = self.timers.pop_due(at.now + COALESCE) {
             due.push(key);
         }
+        for key in &due {
+            self.stall_check(InstanceId(*key), at);
+        }
         for key in due.drain(..) {
             self.instance_tick(InstanceId(key), at);
         }

@@ -131,11 +131,13 @@ impl Node {
         for id in self.order.clone() {
             let reason = if fresh.contains(&id) { Reason::Start } else { Reason::Reload };
             self.settle(id, reason, at);
+        }
+        self.align_groups(at);
+        for id in self.order.clone() {
             if changed.contains(&id) {
                 self.on(id, at, set_new_addresses);
             }
         }
-        self.align_groups(at);
         for (id, before) in before {
             self.explain(id, before, at);
         }
