@@ -2,10 +2,11 @@
 
 use std::time::Duration;
 
-use conformance::{Lan, VIP, on_both};
+use conformance::{Folder, Lan, VIP, on_both};
 use lab::config::{self, Instance};
 use lab::craft::{Craft, Flood};
-use lab::{Advert, Capture, Daemon, PATIENCE, Result, Subject};
+use lab::{Advert, Capture, Daemon, PATIENCE, Result, Role, Subject};
+use nix::sys::signal::Signal;
 
 fn v3(priority: u8) -> Instance {
     Instance::new(51, priority, &["192.0.2.100/24"])
@@ -218,5 +219,57 @@ fn another_address_list_is_told_and_followed() -> Result<()> {
     let _flood = Flood::start(&lan.onlooker, "eth0", vec![other.frame()], 20)?;
     daemon.await_log("expected 1 VIPs but received 2")?;
     lan.watch_a.await_addr(PATIENCE, VIP, false)?;
+    Ok(())
+}
+
+/// Two owners: the one with the higher address gives the other time to yield. When it does not, it
+/// goes on as no owner until the other is silent. Version 2.2.7 of the reference does not notice.
+#[test]
+fn an_owner_that_persists_is_given_way_to() -> Result<()> {
+    let subject = &Subject::ours()?;
+    let mut lan = Lan::new()?;
+    let b = v3(255);
+    let mut daemon = lan.start_b(subject, std::slice::from_ref(&b))?;
+    daemon.await_log("Entering MASTER STATE")?;
+    let other = Craft { interval: 10, ..Craft::new(3, [192, 0, 2, 1], 51, 255, &[VIP.into()]) };
+    let flood = Flood::start(&lan.onlooker, "eth0", vec![other.frame()], 20)?;
+    daemon.await_log("CONFIGURATION ERROR")?;
+    daemon.await_log("another address owner persists, advertising priority 254 until it stops")?;
+    lan.watch_b.await_addr(PATIENCE, VIP, false)?;
+    drop(flood);
+    daemon.await_log("rogue address owner appears to have stopped advertising")?;
+    lan.watch_b.await_addr(PATIENCE, VIP, true)?;
+    lan.wire.clear()?;
+    lan.wire
+        .await_advert(PATIENCE, |ad| ad.src.to_string() == "192.0.2.2" && ad.priority == 255)?;
+    Ok(())
+}
+
+/// `skip_check_adv_addr`: the address list of a new master's first advert is checked, and no other.
+/// The reference writes its statistics to one place for all, so only ours is asked.
+#[test]
+fn the_address_list_is_checked_once_when_told_so() -> Result<()> {
+    let subject = &Subject::ours()?;
+    for (lines, all) in [("skip_check_adv_addr on", false), ("skip_check_adv_addr off", true)] {
+        let mut lan = Lan::new()?;
+        let folder = Folder::new()?;
+        let dump = format!("stats_dump_file {}", folder.path("stats").display());
+        let a = v3(100).with(lines);
+        let config = config::file([&a]).replace("router_id lab", &dump);
+        let mut daemon = Daemon::start(&lan.a, subject, &config)?;
+        daemon.await_log("Entering BACKUP STATE")?;
+        let addrs = [VIP.into(), [192, 0, 2, 102].into()];
+        let other = Craft { interval: 10, ..Craft::new(3, [192, 0, 2, 9], 51, 200, &addrs) };
+        let _flood = Flood::start(&lan.onlooker, "eth0", vec![other.frame()], 40)?;
+        daemon.await_log("master set to 192.0.2.9")?;
+        for _ in 0..10 {
+            lan.wire.await_advert(PATIENCE, |ad| ad.priority == 200)?;
+        }
+        daemon.signal(Role::Core, Signal::SIGUSR2)?;
+        let text = folder.await_text("stats", "Address List: ")?;
+        let line = text.lines().find_map(|l| l.trim().strip_prefix("Address List: "));
+        let count: u64 = line.and_then(|l| l.parse().ok()).unwrap_or(0);
+        assert!(if all { count > 5 } else { count == 1 }, "{lines}: {text}");
+    }
     Ok(())
 }

@@ -111,6 +111,7 @@ impl Node {
     /// A master heard a lower one (RFC 9568 section 6.4.3).
     fn reassert(&mut self, id: InstanceId, h: Heard, conflict: bool, at: &mut At<'_>) {
         let group = self.on(id, at, |i, env| {
+            let known = i.rogue.is_some();
             if conflict {
                 meet_rogue(i, env, &h);
             } else if i.yielded {
@@ -124,6 +125,10 @@ impl Node {
             if forcing {
                 i.advertise(env, i.advertised());
                 i.timer = Some(env.now + i.config.advert_int);
+                // Answers to a quick rival may be all that we send.
+                if known {
+                    rogue_advert(i, env.now);
+                }
             }
             i.garp_lower_priority(env);
             let (priority, config) = (i.priority, i.config.clone());
