@@ -36,3 +36,23 @@ pub fn saved(host: &Host) -> Result<Vec<String>> {
     lines.sort();
     Ok(lines)
 }
+
+/// The lines of a text that hold something, without blanks at their ends.
+pub fn lines_of(text: &str) -> Vec<String> {
+    text.lines().map(|line| line.trim().to_owned()).filter(|line| !line.is_empty()).collect()
+}
+
+/// Makes two tests of a case, `ours::NAME` and `reference::NAME`.
+#[macro_export]
+macro_rules! on_both {
+    ($($case:ident),+ $(,)?) => {
+        mod ours {
+            $(#[test] fn $case() -> lab::Result<()> { super::$case(&lab::Subject::ours()?) })+
+        }
+        mod reference {
+            $(#[test] fn $case() -> lab::Result<()> {
+                super::$case(&lab::Subject::reference().expect("the reference is installed"))
+            })+
+        }
+    };
+}

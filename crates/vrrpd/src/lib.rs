@@ -15,5 +15,6 @@ mod report;
 mod rx;
 mod start;
 mod suspend;
+mod syncd;
 
 pub use start::run;

@@ -13,6 +13,7 @@ use crate::report::{self, Line, Report, ToCore};
 use crate::rx::Sockets;
 use crate::start::{Fatal, fatal, set_name};
 use crate::suspend::Suspend;
+use crate::syncd::Syncd;
 use core::time::Duration;
 use ipc::msg::vrrp::{CoreToVrrp, VrrpOptions, VrrpSetup, VrrpToCore};
 use ipc::msg::{Dump, Generation, TrackValue as CoreValue};
@@ -59,6 +60,7 @@ pub(crate) struct VrrpRole {
     lines: Vec<Line>,
     promote: Promote,
     suspend: Suspend,
+    syncd: Syncd,
     /// While the actions of a reload are queued.
     reloading: bool,
     leaving: bool,
@@ -74,7 +76,7 @@ struct Running {
 
 impl VrrpRole {
     /// Opens its sockets.
-    pub(crate) fn open(core: ToCore, buffers: &Buffers) -> Result<Self, Fatal> {
+    pub(crate) fn open(core: ToCore, buffers: &Buffers, syncd: Syncd) -> Result<Self, Fatal> {
         let poll = Loop::new().map_err(fatal("cannot open an event loop"))?;
         let signals = Signals::new(&signals::for_role()).map_err(fatal("cannot handle signals"))?;
         let room = buffers.vrrp_monitor.bytes.map_or(MONITOR_RCVBUF, |bytes| bytes as usize);
@@ -103,6 +105,7 @@ impl VrrpRole {
             lines: Vec::new(),
             promote: Promote::default(),
             suspend: Suspend::default(),
+            syncd,
             reloading: false,
             leaving: false,
         })
@@ -126,6 +129,11 @@ impl VrrpRole {
             }
             self.work()?;
             report::log_lines(&mut self.lines);
+            if let Some(node) = &self.node
+                && !self.exec.has_work()
+            {
+                self.syncd.catch_up(node);
+            }
         }
     }
 
@@ -432,6 +440,9 @@ impl VrrpRole {
             }
             self.carry_out();
         }
+        if let (Some(node), Some(running)) = (&self.node, &self.running) {
+            self.syncd.configure(&running.global, node);
+        }
         self.tell(&VrrpToCore::Running(generation));
     }
 
@@ -479,6 +490,7 @@ impl VrrpRole {
     }
 
     fn leave(&mut self) -> Result<(), Fatal> {
+        self.syncd.stop();
         self.report.retry(&mut self.core);
         let _ = self.core.flush_wait(LAST_WORDS);
         log::info!("Stopped");

@@ -3,6 +3,7 @@
 
 use crate::main_loop::VrrpRole;
 use crate::report::ToCore;
+use crate::syncd::Syncd;
 use core::time::Duration;
 use ipc::Role;
 use ipc::msg::Hello;
@@ -72,10 +73,11 @@ fn start(entered: rt::spawn::Entered) -> Result<VrrpRole, Fatal> {
     let Some(CoreToVrrp::Prepare(setup)) = second else {
         return Err(Fatal { what: "core did not send a configuration".to_owned(), status: 70 });
     };
+    let syncd = Syncd::open(&setup.global).map_err(fatal("cannot open a socket for IPVS"))?;
     confine(&setup, entered.core)?;
     // Capabilities belong to threads, so these come after the drop.
     rt::log_sink::start_writers();
-    let mut role = VrrpRole::open(core, &setup.global.buffers)?;
+    let mut role = VrrpRole::open(core, &setup.global.buffers, syncd)?;
     role.command(CoreToVrrp::Prepare(setup));
     Ok(role)
 }

@@ -33,6 +33,7 @@ pub static ROOT: &[Keyword] = &[
             }
         }),
     kw("net_namespace_ipvs", "Network namespace of IPVS; bare: that of the first process.")
+        .acted()
         .args(&[word("NAME").opt()])
         .default("net_namespace")
         .set(|cx, a| {
