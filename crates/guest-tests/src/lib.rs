@@ -4,6 +4,8 @@
 //! Anywhere else they fail: a test that did nothing must not pass.
 
 use std::process::Command;
+use std::thread;
+use std::time::{Duration, Instant};
 
 use lab::{Error, Host, Result};
 
@@ -55,4 +57,39 @@ macro_rules! on_both {
             })+
         }
     };
+}
+
+/// Waits until the host's table is as wanted (sorted lines).
+///
+/// # Errors
+/// When it is not within [`lab::PATIENCE`]; says how it differs.
+pub fn await_table(host: &Host, wanted: &[String]) -> Result<()> {
+    let until = Instant::now() + lab::PATIENCE;
+    loop {
+        let found = saved(host)?;
+        if found == wanted {
+            return Ok(());
+        }
+        if Instant::now() > until {
+            let more: Vec<_> = found.iter().filter(|line| !wanted.contains(line)).collect();
+            let less: Vec<_> = wanted.iter().filter(|line| !found.contains(line)).collect();
+            return Err(Error::new(format!("not wanted: {more:#?}\nmissing: {less:#?}")));
+        }
+        thread::sleep(Duration::from_millis(20));
+    }
+}
+
+/// Lines as a sorted table.
+pub fn wanted<S: AsRef<str>>(lines: impl IntoIterator<Item = S>) -> Vec<String> {
+    let mut lines: Vec<String> = lines.into_iter().map(|line| line.as_ref().to_owned()).collect();
+    lines.sort();
+    lines
+}
+
+/// Runs `ipvsadm` in the host with the words of `line`.
+///
+/// # Errors
+/// When it fails.
+pub fn ipvsadm(host: &Host, line: &str) -> Result<String> {
+    host.output(Command::new("ipvsadm").args(line.split(' ')))
 }
