@@ -95,7 +95,8 @@ fn net_namespace_ipvs_is_another_table(subject: &Subject) -> Result<()> {
         host.output(Command::new("ip").args(words))
     };
     host.output(Command::new("ip").args(["netns", "add", "other"]))?;
-    let daemon = Daemon::start(&host, subject, &config("net_namespace_ipvs other"))?;
+    let daemon =
+        Daemon::start(&host, subject, &format!("net_namespace_ipvs other\n{}", config("")))?;
     let until = std::time::Instant::now() + PATIENCE;
     while wanted(lines_of(&inside("-Sn")?)) != ours() {
         assert!(std::time::Instant::now() < until, "{}", inside("-Sn")?);

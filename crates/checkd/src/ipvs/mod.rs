@@ -12,7 +12,7 @@ mod settings;
 use check_proto::ipvs::{Entry, IpvsOp, ServiceKey, Table, reconcile};
 use check_proto::text;
 use core::time::Duration;
-use log::{error, info, warn};
+use log::{debug, error, info, warn};
 use model::Global;
 use netlink::IpvsSocket;
 use netlink::batch::{Outcome, Pace, Seq};
@@ -75,6 +75,7 @@ impl Ipvs {
     /// # Errors
     /// When the sockets cannot be opened, or the namespace not be entered.
     pub fn open(global: &Global) -> io::Result<Self> {
+        debug!("Initializing ipvs");
         let open = || {
             let mut socket = IpvsSocket::open()?;
             let found = socket.connect();

@@ -25,8 +25,8 @@ pub const KERNEL: &str = "/usr/bin/linux.uml";
 /// Its modules, of the same package.
 const MODULES: &str = "/usr/lib/uml/modules";
 /// Environment variables that a guest's command sees as they are here.
-const PASSED: [&str; 6] =
-    ["RUST_BACKTRACE", "LAB_COMPLETE", "PROPTEST_CASES", "CARGO", "KEEPALIVED_BIN", "HOME"];
+const PASSED: [&str; 5] =
+    ["RUST_BACKTRACE", "LAB_COMPLETE", "PROPTEST_CASES", "KEEPALIVED_BIN", "GUEST_SEED"];
 
 /// A kernel with its modules, ready to be booted any number of times, also side by side.
 #[derive(Clone, Debug)]
