@@ -212,6 +212,30 @@ fn keys_change_by_reload_without_a_transition() -> Result<()> {
     Ok(())
 }
 
+/// `auth_hmac` is turned on by reloads, through `permissive`, without a transition.
+#[test]
+fn it_is_turned_on_by_reload_without_a_transition() -> Result<()> {
+    let mut lan = Lan::new()?;
+    let plain = |priority| Instance::new(51, priority, &["192.0.2.100/24"]);
+    let with = |priority, mode: &str| instance(priority, &one_key(KEY, &format!("mode {mode}")));
+    let (a, b) = (plain(150), plain(100));
+    let mut pair = lan.start_both(&Subject::ours()?, &a, &b)?;
+    for mode in ["permissive", "enforce"] {
+        for (daemon, priority) in [(&mut pair.b, 100), (&mut pair.a, 150)] {
+            daemon.reload(&config::file(&[with(priority, mode)]))?;
+            daemon.await_log("Reload complete")?;
+            lan.wire.clear()?;
+            lan.await_adverts_of(&a, 5)?;
+        }
+    }
+    assert_eq!(pair.b.log.count("Entering MASTER STATE"), 0);
+    for daemon in [&pair.a, &pair.b] {
+        assert_eq!(daemon.log.count("authentication"), 0);
+    }
+    assert_eq!(lan.watch_a.removals(VIP)?, 0);
+    Ok(())
+}
+
 /// A key in a file that others can read is a mistake that `-t` tells by its exit status.
 #[test]
 fn a_key_file_is_for_its_owner_alone() -> Result<()> {

@@ -69,7 +69,57 @@ fn the_own_interface_may_be_left_untracked(subject: &Subject) -> Result<()> {
     Ok(())
 }
 
+/// The state of a link that is polled is what its driver says.
+fn polled(subject: &Subject, lines: &str) -> Result<()> {
+    let mut lan = Lan::new()?;
+    let uplink = lan.switch.attach(&lan.a, "eth1", &["198.51.100.1/24"])?;
+    let a = instance().with("track_interface {\n        eth1\n    }");
+    let config = lines.to_owned() + &config::file([&a]);
+    let mut daemon = Daemon::start(&lan.a, subject, &config)?;
+    lan.watch_a.await_addr(PATIENCE, VIP, true)?;
+    uplink.cut()?;
+    daemon.log.clone().await_line(PATIENCE, "Linkbeat reports eth1 down")?;
+    daemon.await_log("Entering FAULT STATE")?;
+    lan.watch_a.await_addr(PATIENCE, VIP, false)?;
+    uplink.restore()?;
+    daemon.await_log("Linkbeat reports eth1 up")?;
+    daemon.await_log("Entering BACKUP STATE")?;
+    lan.watch_a.await_addr(PATIENCE, VIP, true)?;
+    Ok(())
+}
+
+fn a_link_is_polled_through_ethtool(subject: &Subject) -> Result<()> {
+    polled(subject, "linkbeat_interfaces {\n    eth1 ETHTOOL\n}\n")
+}
+
+fn a_link_is_polled_by_its_flags(subject: &Subject) -> Result<()> {
+    polled(subject, "linkbeat_interfaces {\n    eth1 IOCTL\n}\n")
+}
+
+fn a_link_is_polled_in_the_way_that_works(subject: &Subject) -> Result<()> {
+    polled(subject, "linkbeat_interfaces {\n    eth1\n}\n")
+}
+
+fn all_links_may_be_polled(subject: &Subject) -> Result<()> {
+    let mut lan = Lan::new()?;
+    let config = "linkbeat_use_polling\n".to_owned() + &config::file([&instance()]);
+    let mut daemon = Daemon::start(&lan.a, subject, &config)?;
+    lan.watch_a.await_addr(PATIENCE, VIP, true)?;
+    lan.cable_a.cut()?;
+    daemon.log.clone().await_line(PATIENCE, "Linkbeat reports eth0 down")?;
+    daemon.await_log("Entering FAULT STATE")?;
+    lan.watch_a.await_addr(PATIENCE, VIP, false)?;
+    lan.cable_a.restore()?;
+    daemon.await_log("Linkbeat reports eth0 up")?;
+    lan.watch_a.await_addr(PATIENCE, VIP, true)?;
+    Ok(())
+}
+
 on_both!(
+    a_link_is_polled_through_ethtool,
+    a_link_is_polled_by_its_flags,
+    a_link_is_polled_in_the_way_that_works,
+    all_links_may_be_polled,
     a_change_of_a_link_counts_once_it_lasts,
     an_interface_that_must_be_down,
     the_own_interface_may_be_left_untracked,

@@ -9,6 +9,7 @@
 //! - [`spawn`]: starting roles and scripts, collecting the ended ones.
 //! - [`privs`], [`resources`]: what a role may do; how it is scheduled and limited.
 //! - [`log_sink`]: where log lines go, without ever waiting for it.
+//! - [`linkbeat`]: whether a link is there, asked of its driver.
 //! - [`netns`]: sockets of another network namespace.
 //! - [`sock`], [`mmsg`]: VRRP's sockets; many datagrams per system call.
 
@@ -16,6 +17,7 @@ pub mod channel;
 pub mod clock;
 mod exec;
 pub mod fdpass;
+pub mod linkbeat;
 pub mod log_sink;
 pub mod mmsg;
 pub mod netns;

@@ -9,6 +9,7 @@ mod dump;
 mod exec;
 mod facts;
 mod garp;
+mod linkbeat;
 mod main_loop;
 mod promote;
 mod report;

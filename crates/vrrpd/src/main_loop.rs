@@ -8,6 +8,7 @@ use crate::addrs;
 use crate::dump;
 use crate::exec::{Exec, Results};
 use crate::facts;
+use crate::linkbeat::Linkbeat;
 use crate::promote::Promote;
 use crate::report::{self, Line, Report, ToCore};
 use crate::rx::Sockets;
@@ -61,6 +62,7 @@ pub(crate) struct VrrpRole {
     promote: Promote,
     suspend: Suspend,
     syncd: Syncd,
+    linkbeat: Linkbeat,
     /// While the actions of a reload are queued.
     reloading: bool,
     leaving: bool,
@@ -106,6 +108,7 @@ impl VrrpRole {
             promote: Promote::default(),
             suspend: Suspend::default(),
             syncd,
+            linkbeat: Linkbeat::default(),
             reloading: false,
             leaving: false,
         })
@@ -144,7 +147,7 @@ impl VrrpRole {
         }
         let node = self.node.as_ref().and_then(Node::deadline);
         let facts = self.running.as_ref().and_then(|r| r.facts.deadline());
-        [node, facts, self.sockets.deadline()].into_iter().flatten().min()
+        [node, facts, self.sockets.deadline(), self.linkbeat.deadline()].into_iter().flatten().min()
     }
 
     fn tick(&mut self) {
@@ -279,11 +282,12 @@ impl VrrpRole {
         let mut overrun = false;
         if let Some(node) = &mut self.node {
             let out = &mut self.out;
+            let beat = &mut self.linkbeat;
             let facts = self.running.as_mut().map(|r| &mut r.facts);
             let mut facts = facts;
             let read = self.monitor.recv_events(|event| match event {
                 NlEvent::Link(link) => {
-                    node.handle(now, Input::Link(addrs::link_fact(&link)), out);
+                    node.handle(now, Input::Link(beat.fact(&link)), out);
                     if let Some(f) = facts.as_deref_mut() {
                         f.link(&link, node, now, out);
                     }
@@ -291,6 +295,7 @@ impl VrrpRole {
                 NlEvent::LinkGone(link) => {
                     let index = types::IfIndex(link.index);
                     node.handle(now, Input::LinkGone { index }, out);
+                    beat.gone(index);
                     if let Some(f) = facts.as_deref_mut() {
                         f.gone(index);
                     }
@@ -328,7 +333,7 @@ impl VrrpRole {
             Err(e) => return log::error!("cannot read links and addresses: {e}"),
         };
         let now = clock::now();
-        let facts: Vec<_> = links.iter().map(addrs::link_fact).collect();
+        let facts: Vec<_> = links.iter().map(|link| self.linkbeat.fact(link)).collect();
         node.handle(now, Input::Links(&facts), &mut self.out);
         let facts: Vec<_> = specs.iter().map(addrs::addr_fact).collect();
         node.handle(now, Input::Addrs(&facts), &mut self.out);
@@ -343,6 +348,7 @@ impl VrrpRole {
     fn refresh_facts(&mut self, now: Mono) {
         if let (Some(node), Some(running)) = (&mut self.node, &mut self.running) {
             running.facts.refresh(node, now, &mut self.out);
+            self.linkbeat.poll(node, now, &mut self.out);
             self.carry_out();
         }
     }
@@ -416,14 +422,20 @@ impl VrrpRole {
         set_name(&global);
         let facts = self.running.take().map(|r| r.facts).unwrap_or_default();
         self.running = Some(Running { options, global: global.clone(), facts });
-        let setup = Setup { global, vrrp, tracks };
         let now = clock::now();
+        let polls = self.linkbeat.configure(global.linkbeat_use_polling, &vrrp, now);
+        let setup = Setup { global, vrrp, tracks };
         if let Some(node) = &mut self.node {
+            // Adverts of the new configuration may be the first that are signed.
+            node.handle(now, Input::Clock { unix: clock::wall() }, &mut self.out);
             node.handle(now, Input::Reload(Box::new(setup)), &mut self.out);
             self.set_tracks(now, &values);
             self.reloading = true;
             self.carry_out();
             self.reloading = false;
+            if polls {
+                self.resync();
+            }
         } else {
             self.node = Some(Node::new(setup));
             self.resync();

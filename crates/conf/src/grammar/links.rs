@@ -8,7 +8,7 @@ pub static ROOT: &[Keyword] = &[
     kw("interface_up_down_delays", "How long a link change must last before it counts.")
         .entries(&DELAYS)
         .acted(),
-    kw("linkbeat_interfaces", "Interfaces whose link is polled.").entries(&LINKBEAT),
+    kw("linkbeat_interfaces", "Interfaces whose link is polled.").entries(&LINKBEAT).acted(),
     kw("garp_group", "Interfaces that share one pacing of gratuitous packets.")
         .block(&super::garp::GARP_GROUP)
         .acted()

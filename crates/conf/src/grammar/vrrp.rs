@@ -328,6 +328,7 @@ static LINKS: &[Keyword] = &[
             }
         }),
     kw("linkbeat_use_polling", "Old: poll the link; use linkbeat_interfaces.")
+        .acted()
         .set(instance::linkbeat),
     kw("lvs_sync_daemon_interface", "Old: use lvs_sync_daemon in global_defs.")
         .args(&[IFNAME])

@@ -71,6 +71,7 @@ pub static ROOT: &[Keyword] = &[
         .set(|cx, a| cx.build.config.global.child_wait_time = Duration::from_secs(a.num(0))),
     kw("linkbeat_use_polling", "Poll the link state of all interfaces.")
         .default("off")
+        .acted()
         .set(|cx, _| cx.build.config.global.linkbeat_use_polling = true),
 ];
 
