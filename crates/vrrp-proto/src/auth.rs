@@ -125,7 +125,7 @@ pub fn check_ah(key: &AhKey, unicast: bool, seen: u32, raw: &Raw<'_>) -> Result<
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct HmacTrailer(pub [u8; TRAILER_LEN]);
 
-/// Keys and replay state of `auth_hmac`; the state is not kept over a reload.
+/// Keys and replay state of `auth_hmac`.
 #[derive(Clone)]
 pub struct HmacState {
     keys: Vec<(u8, Hmac<Sha256>)>,
@@ -206,6 +206,14 @@ impl HmacState {
             mode: config.mode,
             last_sent: None,
             marks: Vec::new(),
+        }
+    }
+
+    /// Goes on where `old` was, in its sequence and in what it has seen: a
+    /// reload must neither let old packets in nor make ours look old.
+    pub fn continue_from(&mut self, old: HmacState) {
+        if old.monotonic == self.monotonic {
+            (self.last_sent, self.marks) = (old.last_sent, old.marks);
         }
     }
 

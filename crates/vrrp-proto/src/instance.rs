@@ -289,9 +289,11 @@ impl Instance {
     /// and trackers are the caller's business.
     pub fn reconfigure(&mut self, config: &VrrpInstance) {
         (self.packed, self.count) = pack(config);
-        let (sent, seen) = (self.auth.ah_sent, self.auth.ah_seen);
-        self.auth = AuthState::new(config);
-        (self.auth.ah_sent, self.auth.ah_seen) = (sent, seen);
+        let old = core::mem::replace(&mut self.auth, AuthState::new(config));
+        (self.auth.ah_sent, self.auth.ah_seen) = (old.ah_sent, old.ah_seen);
+        if let (Some(new), Some(old)) = (&mut self.auth.hmac, old.hmac) {
+            new.continue_from(old);
+        }
         self.diagnosis = Diagnosis::default();
         self.name = config.name.as_str().into();
         self.config = Arc::new(config.clone());

@@ -5,7 +5,7 @@ mod common;
 use common::{Host, instance};
 use core::net::IpAddr;
 use core::time::Duration;
-use vrrp_proto::{HmacReject, Input, InstanceEvent, Reject};
+use vrrp_proto::{HmacReject, Input, InstanceEvent, Reject, Setup};
 
 const KEY: &str = "0123456789abcdef0123456789abcdef";
 /// Seconds after 1970 at which every host starts.
@@ -163,5 +163,35 @@ fn receive_only_sends_nothing_and_checks() {
     let mut forged = signed;
     *forged.last_mut().unwrap() ^= 1;
     assert_eq!(h.hear(ip(1), &forged), Some(Reject::Hmac(HmacReject::Invalid)));
+    assert_eq!(h.counters().advert_rcvd, 2);
+}
+
+/// Another setting that needs no other instance.
+fn reload(h: &mut Host, words: &str) {
+    let words = format!("VI version 3 prio 140 hmac 1 {KEY} {words} vip 10.0.0.100/24");
+    let mut setup = Setup::default();
+    setup.vrrp.instances.push(instance(&words));
+    h.handle(Input::Reload(Box::new(setup)));
+}
+
+#[test]
+fn a_reload_lets_no_old_packet_in() {
+    let packet = start("", 1).master();
+    let mut h = start("", 2);
+    set_clock(&mut h, BEGIN + 3);
+    assert_eq!(h.hear(ip(1), &packet), None);
+    reload(&mut h, "");
+    assert_eq!(h.hear(ip(1), &packet), replay());
+}
+
+/// With a clock that was set back, a sequence that began anew would be refused for as long.
+#[test]
+fn a_reload_does_not_make_our_packets_look_old() {
+    let mut sender = start("hmac-mode monotonic", 1);
+    let mut h = start("hmac-mode monotonic", 2);
+    assert_eq!(h.hear(ip(1), &sender.master()), None);
+    set_clock(&mut sender, BEGIN - 3_600);
+    reload(&mut sender, "hmac-mode monotonic");
+    assert_eq!(h.hear(ip(1), &next(&mut sender)), None);
     assert_eq!(h.counters().advert_rcvd, 2);
 }
