@@ -104,6 +104,14 @@ impl Batch {
         self.sock.set_rcvbuf(bytes)
     }
 
+    /// See [`NlSocket::set_room`].
+    ///
+    /// # Errors
+    /// Those of setsockopt(2).
+    pub fn set_room(&self, bytes: usize, force: bool) -> io::Result<()> {
+        self.sock.set_room(bytes, force)
+    }
+
     /// Queues a request whose body `body` appends. Nothing is sent yet.
     pub fn push(&mut self, kind: u16, flags: u16, body: impl FnOnce(&mut Msg<'_>)) -> Seq {
         if self.sent == self.queue.len() {

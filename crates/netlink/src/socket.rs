@@ -126,6 +126,17 @@ impl NlSocket {
         Ok(())
     }
 
+    /// Sets the room for unread messages in bytes, beyond the system's limit only with `force`.
+    ///
+    /// # Errors
+    /// Those of setsockopt(2).
+    pub fn set_room(&self, bytes: usize, force: bool) -> io::Result<()> {
+        match force {
+            true => self.set_rcvbuf(bytes),
+            false => Ok(setsockopt(self, sockopt::RcvBuf, &bytes)?),
+        }
+    }
+
     /// Makes room to send a datagram of `bytes`, beyond the system's limit where NET_ADMIN allows
     /// it.
     pub(crate) fn set_sndbuf(&self, bytes: usize) -> io::Result<()> {

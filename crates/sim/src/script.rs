@@ -442,6 +442,7 @@ fn describe(action: &Action) -> String {
             format!("open {} proto {} {cast} {}", id.0, key.proto, key.addr)
         }
         Action::CloseSocket { id } => format!("close {}", id.0),
+        Action::SocketRoom { id, bytes } => format!("room {} {bytes}", id.0),
         Action::AddAddr { owner, ifindex, addr, excluded: e } => {
             format!("add {} on {} for {}{}", addr.prefix, ifindex.0, who(owner), excluded(e))
         }

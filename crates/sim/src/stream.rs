@@ -8,6 +8,7 @@ use crate::craft::Craft;
 use core::net::IpAddr;
 use core::time::Duration;
 use model::Secret;
+use model::global::RxBufsPolicy;
 use model::net::{Address, GarpGroup};
 use model::vrrp::{
     Auth, AuthHmac, Debounce, HmacMode, OldChecksum, Peer, SyncGroup, TrackInterface, TrackRef,
@@ -124,6 +125,12 @@ impl Driver {
                 let slot = self.sockets.get_mut(id.index()).ok_or("no slot")?;
                 if slot.replace(*key).is_some() {
                     return Err(format!("{id:?} opened twice"));
+                }
+            }
+            Action::SocketRoom { id, bytes } => {
+                let open = self.sockets.get(id.index()).is_some_and(Option::is_some);
+                if !open {
+                    return Err(format!("{bytes} bytes of room for {id:?}, which is closed"));
                 }
             }
             Action::CloseSocket { id } => {
@@ -353,6 +360,12 @@ fn setup(b: &mut Bytes<'_>) -> Setup {
         let (down, up) = (Duration::from_millis(300), Duration::from_millis(200));
         s.vrrp.debounce.push(Debounce { interface: "eth0".to_owned(), down, up });
     }
+    s.global.buffers.rx_policy = match bits >> 5 & 3 {
+        1 => RxBufsPolicy::Mtu,
+        2 => RxBufsPolicy::Advert,
+        3 => RxBufsPolicy::Bytes(5_000),
+        _ => RxBufsPolicy::None,
+    };
     if bits & 24 == 24 {
         s.global.startup_delay = Duration::from_millis(700);
     }

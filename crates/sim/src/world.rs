@@ -389,7 +389,10 @@ impl World {
             }
             Action::AddAddr { addr, .. } => self.change_address(h, addr.prefix, true),
             Action::DelAddr { addr, .. } => self.change_address(h, addr.prefix, false),
-            Action::Garp(_) | Action::CancelGarps { .. } | Action::Report(_) => {}
+            Action::SocketRoom { .. }
+            | Action::Garp(_)
+            | Action::CancelGarps { .. }
+            | Action::Report(_) => {}
         }
     }
 

@@ -130,6 +130,13 @@ pub enum Action {
         /// `None` is the kernel's default.
         rcvbuf: Option<u32>,
     },
+    /// Give a receiver room for so many bytes of unread packets.
+    SocketRoom {
+        /// Its handle.
+        id: SocketId,
+        /// The room.
+        bytes: u32,
+    },
     /// Close it; its packets that are still queued are dropped.
     CloseSocket {
         /// Handle.

@@ -41,7 +41,8 @@ impl Node {
         i.src = i.config.source.or(found);
         let vrf = i.config.vrf.as_deref().and_then(|n| self.links.named(n)).map(|l| l.index);
         let want = sockets::key_of(i, vrf).filter(|_| self.started && i.config.config_faults == 0);
-        self.sockets.assign(i, want, at.out);
+        let room = sockets::room_of(i, &self.global.buffers, &self.links);
+        self.sockets.assign(i, want, room, at.out);
     }
 
     /// Computes priority and faults, and tells what is new of them.

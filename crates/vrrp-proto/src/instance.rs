@@ -178,6 +178,8 @@ pub struct Instance {
     pub ifindex: Option<IfIndex>,
     pub src: Option<IpAddr>,
     pub socket: Option<SocketId>,
+    /// What it adds to the room of its socket, in bytes.
+    pub room: u32,
 
     pub state: State,
     /// Its timer ran out, or it is master: the group may go.
@@ -253,6 +255,7 @@ impl Instance {
             ifindex: None,
             src: None,
             socket: None,
+            room: 0,
             state: State::Init,
             wants_master: false,
             priority: config.priority,

@@ -24,6 +24,8 @@ pub struct Link {
     pub multicast: bool,
     /// Whether ARP and neighbour discovery are off.
     pub noarp: bool,
+    /// Largest packet.
+    pub mtu: u32,
     /// Hardware address.
     pub mac: [u8; 6],
     /// Whether it forwards IPv6.
@@ -134,6 +136,7 @@ impl Links {
                 up: fact.up,
                 multicast: fact.multicast,
                 noarp: fact.noarp,
+                mtu: fact.mtu,
                 mac: fact.mac,
                 forwarding: false,
                 addrs: BTreeMap::new(),
@@ -148,6 +151,9 @@ impl Links {
         link.multicast = fact.multicast;
         link.noarp = fact.noarp;
         link.mac = fact.mac;
+        if core::mem::replace(&mut link.mtu, fact.mtu) != fact.mtu {
+            changed.names.push(link.name.clone());
+        }
         if fact.up == link.up {
             // Back within the delay: nothing has happened.
             if link.pending.take().is_some() {

@@ -120,11 +120,17 @@ impl Node {
         if due != self.timers.first().map(|t| t.0) {
             return Err(format!("first timer is {:?}, not {due:?}", self.timers.first()));
         }
-        for (socket, users) in self.sockets.users() {
-            let found =
-                self.instances.iter().flatten().filter(|i| i.socket == Some(socket)).count();
-            if found != users as usize {
-                return Err(format!("{socket:?} has {found} users, not {users}"));
+        for (socket, users, room) in self.sockets.users() {
+            let on = || self.instances.iter().flatten().filter(|i| i.socket == Some(socket));
+            if on().count() != users as usize {
+                return Err(format!("{socket:?} has {} users, not {users}", on().count()));
+            }
+            let wanted: u32 = on().map(|i| i.room).sum();
+            if wanted != room {
+                return Err(format!("{socket:?} has room for {room} bytes, not {wanted}"));
+            }
+            if self.sockets.any_user(socket).is_none_or(|some| on().all(|i| i.id != some)) {
+                return Err(format!("{socket:?} names somebody who does not use it"));
             }
         }
         Ok(())

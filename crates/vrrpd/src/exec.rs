@@ -12,6 +12,7 @@
 use crate::addrs;
 use crate::garp::GarpSender;
 use core::time::Duration;
+use model::global::Buffer;
 use model::net::Address;
 use netlink::batch::{Batch, Outcome, Pace, Seq};
 use std::collections::{HashMap, VecDeque};
@@ -94,9 +95,13 @@ impl Exec {
     ///
     /// # Errors
     /// When the kernel refuses a netlink or packet socket.
-    pub fn open() -> io::Result<Self> {
+    pub fn open(room: Buffer) -> io::Result<Self> {
+        let batch = Batch::open()?;
+        if let Some(bytes) = room.bytes {
+            batch.set_room(bytes as usize, room.force)?;
+        }
         Ok(Exec {
-            batch: Batch::open()?,
+            batch,
             pace: Pace::new(SLICE),
             last: Seq(0),
             flushed: Seq(0),

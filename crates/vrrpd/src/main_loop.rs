@@ -19,7 +19,7 @@ use core::time::Duration;
 use ipc::msg::vrrp::{CoreToVrrp, VrrpOptions, VrrpSetup, VrrpToCore};
 use ipc::msg::{Dump, Generation, TrackValue as CoreValue};
 use model::Global;
-use model::global::Buffers;
+use model::global::{Buffer, Buffers};
 use netlink::socket::{Event as NlEvent, NlSocket};
 use rt::channel::ChannelError;
 use rt::poll::{Loop, Ready};
@@ -81,9 +81,11 @@ impl VrrpRole {
     pub(crate) fn open(core: ToCore, buffers: &Buffers, syncd: Syncd) -> Result<Self, Fatal> {
         let poll = Loop::new().map_err(fatal("cannot open an event loop"))?;
         let signals = Signals::new(&signals::for_role()).map_err(fatal("cannot handle signals"))?;
-        let room = buffers.vrrp_monitor.bytes.map_or(MONITOR_RCVBUF, |bytes| bytes as usize);
-        let monitor = NlSocket::monitor(room).map_err(fatal("cannot open the netlink monitor"))?;
-        let exec = Exec::open().map_err(fatal("cannot open netlink and packet sockets"))?;
+        let monitor = NlSocket::monitor(MONITOR_RCVBUF)
+            .and_then(|socket| resize(socket, buffers.vrrp_monitor))
+            .map_err(fatal("cannot open the netlink monitor"))?;
+        let exec = Exec::open(buffers.vrrp_cmd)
+            .map_err(fatal("cannot open netlink and packet sockets"))?;
         for (fd, token) in
             [(core.as_fd(), CORE), (signals.as_fd(), SIGNALS), (monitor.as_fd(), MONITOR)]
         {
@@ -216,6 +218,7 @@ impl VrrpRole {
                 self.sockets.open(id, key, rcvbuf, &self.poll, SOCKETS);
             }
             Action::CloseSocket { id } => self.sockets.close(id, &self.poll),
+            Action::SocketRoom { id, bytes } => self.sockets.make_room(id, bytes),
             Action::AddAddr { owner, ifindex, addr, .. } => self.exec.add(owner, ifindex, addr),
             Action::DelAddr { owner, ifindex, addr, .. } => {
                 if self.leaving && self.options().dont_release {
@@ -522,6 +525,14 @@ impl VrrpRole {
         }
         Ok(())
     }
+}
+
+/// The room for unread messages that is configured, beyond the system's limit when that is too.
+fn resize(socket: NlSocket, buffer: Buffer) -> io::Result<NlSocket> {
+    if let Some(bytes) = buffer.bytes {
+        socket.set_room(bytes as usize, buffer.force)?;
+    }
+    Ok(socket)
 }
 
 fn track_value(value: CoreValue) -> TrackValue {

@@ -87,6 +87,17 @@ impl Sockets {
         }
     }
 
+    /// Gives the receiver `id` room for `bytes` of unread packets.
+    pub fn make_room(&mut self, id: SocketId, bytes: u32) {
+        let Some(Some(socket)) = self.table.get_mut(id.index()) else { return };
+        socket.rcvbuf = Some(bytes);
+        if let Some(fd) = &socket.fd
+            && let Err(e) = rt::sock::set_rcvbuf(fd, bytes as usize)
+        {
+            log::warn!("no room of {bytes} bytes for adverts ({}): {e}", describe(&socket.key));
+        }
+    }
+
     /// Closes the receiver `id`.
     pub fn close(&mut self, id: SocketId, poll: &Loop) {
         let socket = self.table.get_mut(id.index()).and_then(Option::take);

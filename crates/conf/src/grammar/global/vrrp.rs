@@ -226,11 +226,13 @@ pub static BUFFERS: &[Keyword] = &[
         .args(&[int(1, u32::MAX as i64).lenient()])
         .default("kernel")
         .invalid("{kw} '{}' is invalid - ignoring")
+        .acted()
         .set(|cx, a| cx.build.config.global.buffers.vrrp_cmd.bytes = a.opt_num(0)),
     kw("vrrp_netlink_cmd_rcv_bufs_force", "Set it beyond the system's limit.")
         .args(&[BOOL])
         .default("off")
         .invalid("{kw} '{}' is invalid - ignoring")
+        .acted()
         .set(|cx, a| cx.build.config.global.buffers.vrrp_cmd.force = a.flag(0)),
     kw("vrrp_netlink_monitor_rcv_bufs", "Receive buffer of the monitor socket in bytes.")
         .args(&[int(1, u32::MAX as i64).lenient()])
@@ -242,10 +244,12 @@ pub static BUFFERS: &[Keyword] = &[
         .args(&[BOOL])
         .default("off")
         .invalid("{kw} '{}' is invalid - ignoring")
+        .acted()
         .set(|cx, a| cx.build.config.global.buffers.vrrp_monitor.force = a.flag(0)),
     kw("vrrp_rx_bufs_policy", "Receive buffer of an instance: by MTU, by advert size, or bytes.")
         .args(&[word("MTU|ADVERT|BYTES").rest(0)])
         .default("kernel")
+        .acted()
         .set(global::rx_bufs_policy),
     kw("vrrp_rx_bufs_multiplier", "How many packets the receive buffer holds.")
         .args(&[int(1, u32::MAX as i64)])
@@ -253,5 +257,6 @@ pub static BUFFERS: &[Keyword] = &[
         .missing("{kw} needs one number - ignoring")
         .invalid("{kw} '{}' is invalid - ignoring")
         .refuse_extra("{kw} needs one number - ignoring")
+        .acted()
         .set(|cx, a| cx.build.config.global.buffers.rx_multiplier = a.num(0)),
 ];
