@@ -95,6 +95,8 @@ fn net_namespace_ipvs_is_another_table(subject: &Subject) -> Result<()> {
         host.output(Command::new("ip").args(words))
     };
     host.output(Command::new("ip").args(["netns", "add", "other"]))?;
+    // IPVS takes no server in a namespace without any route.
+    host.output(Command::new("ip").args(["-n", "other", "link", "set", "lo", "up"]))?;
     let daemon =
         Daemon::start(&host, subject, &format!("net_namespace_ipvs other\n{}", config("")))?;
     let until = std::time::Instant::now() + PATIENCE;
