@@ -216,13 +216,13 @@ impl Checker {
     }
 
     fn commit(&mut self, generation: Generation) {
-        if let Some(setup) = self.prepared.take_if(|p| p.generation == generation) {
+        if let Some(mut setup) = self.prepared.take_if(|p| p.generation == generation) {
             if self.running.is_some() {
                 info!("Reloading");
             }
             set_comm(&setup.global);
             if let Some(pools) = &mut self.pools {
-                pools.commit(&setup);
+                pools.commit(&mut setup);
             }
             self.running = Some(setup);
             self.say(&CheckerToCore::Running(generation));
@@ -230,9 +230,9 @@ impl Checker {
     }
 
     fn dump(&mut self, kind: Dump) {
-        let Some(setup) = &self.running else { return };
+        let Some(pools) = &self.pools else { return };
         let mut text = String::from("------< LVS Topology >------\n");
-        text.push_str(&format!(" Virtual servers = {}\n", setup.lvs.virtual_servers.len()));
+        text.push_str(&format!(" Virtual servers = {}\n", pools.len()));
         self.say(&CheckerToCore::Dump { kind, text });
     }
 

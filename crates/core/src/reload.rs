@@ -103,6 +103,12 @@ impl Core {
         let mut told = Vec::new();
         for slot in &mut self.slots {
             let Some(child) = &mut slot.child else { continue };
+            if child.running == Some(self.generation)
+                && setup::is_same(slot.role, &self.config, &config)
+            {
+                child.unchanged = Some(generation);
+                continue;
+            }
             let part = setup::part(slot.role, &config, &self.options, generation, &values);
             let Some(part) = part else { continue };
             if let Err(e) = child.link.prepare(part) {
@@ -164,6 +170,11 @@ impl Core {
                 self.slots.get(at).and_then(|s| s.child.as_ref()).and_then(|c| c.prepared);
             if prepared == Some(generation) {
                 self.commit(at, generation);
+            }
+        }
+        for child in self.slots.iter_mut().filter_map(|s| s.child.as_mut()) {
+            if child.unchanged == Some(generation) {
+                (child.prepared, child.running) = (Some(generation), Some(generation));
             }
         }
         self.reopen_fifos();

@@ -59,6 +59,16 @@ pub fn part(
     })
 }
 
+/// Whether `role` would get twice the same, so that it need not be asked. A checker with files of
+/// TLS is to read these again.
+pub fn is_same(role: Role, old: &Config, new: &Config) -> bool {
+    role == Role::Checker
+        && old.lvs.ssl.is_none()
+        && old.lvs == new.lvs
+        && old.global == new.global
+        && old.tracks == new.tracks
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;

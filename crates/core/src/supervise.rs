@@ -99,6 +99,8 @@ pub struct Child {
     pub greeted: bool,
     /// What it was last given to prepare.
     pub prepared: Option<Generation>,
+    /// The new configuration that is to it the one which it runs.
+    pub unchanged: Option<Generation>,
     /// It has been told to run a configuration.
     pub committed: bool,
     /// It has missed a value of a tracked object.
@@ -200,6 +202,7 @@ impl Slot {
             since: now,
             greeted: false,
             prepared: None,
+            unchanged: None,
             committed: false,
             values_stale: false,
             running: None,

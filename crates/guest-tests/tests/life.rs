@@ -219,6 +219,24 @@ fn connections_outlive_the_checker() -> Result<()> {
     Ok(())
 }
 
+#[test]
+fn a_reload_without_changes_is_none_of_the_checkers_business() -> Result<()> {
+    let host = host("director")?;
+    let mut daemon = Daemon::start(&host, &Subject::ours()?, &config(""))?;
+    daemon.await_log("Startup complete")?;
+    await_table(&host, &ours())?;
+    // What somebody else changes is seen to stay as long as the checker does nothing.
+    ipvsadm(&host, "-d -t 10.0.0.1:80 -r 10.1.0.2:80")?;
+    daemon.reload(&config("\n\n"))?;
+    daemon.await_log("Reload complete")?;
+    assert_eq!(saved(&host)?, wanted([SERVICE, SERVERS[0]]));
+    assert_eq!(daemon.log.count("Reloading ..."), 1);
+    daemon.reload(&config("").replace("weight 1", "weight 5"))?;
+    daemon.await_log("Changing weight from 1 to 5")?;
+    daemon.await_log("Reload complete")?;
+    await_table(&host, &wanted([SERVICE, &SERVERS[0].replace("-w 1", "-w 5")]))
+}
+
 /// What the kernel refuses is told once and tried again, and the rest goes on.
 #[test]
 fn a_refusal_is_told_and_tried_again() -> Result<()> {

@@ -29,7 +29,7 @@ Usage: cargo xtask TASK [OPTION...]
             -- COMMAND...     run this in a guest instead
   fuzz    run a fuzz target of crates/fuzz: TARGET [--seconds N]
   ci      format, lints, documentation, walls, then `test`
-  bench   measure beside Debian's keepalived: failover, parse, steady
+  bench   measure beside Debian's keepalived: failover, lvs, parse, steady
   walls   check which crate uses which
 ";
 

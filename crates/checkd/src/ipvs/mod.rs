@@ -59,6 +59,8 @@ pub struct Ipvs {
     /// Handed to the socket, not answered yet.
     sent: VecDeque<(Seq, IpvsOp)>,
     pace: Pace,
+    /// Services that were there at the start, until [`Ipvs::begun`].
+    found: HashSet<ServiceKey>,
     /// Services to be compared with what is wanted, when everything is sent.
     suspects: BTreeSet<ServiceKey>,
     compare_at: Mono,
@@ -93,6 +95,7 @@ impl Ipvs {
             queue: VecDeque::new(),
             sent: VecDeque::new(),
             pace: Pace::new(SLICE),
+            found: HashSet::new(),
             suspects: BTreeSet::new(),
             compare_at: Mono::ZERO,
             told: HashSet::new(),
@@ -119,34 +122,32 @@ impl Ipvs {
         self.absent.is_none()
     }
 
-    /// Takes the operations that make the first configuration's table of an empty one.
-    pub fn start(&mut self, ops: impl IntoIterator<Item = IpvsOp>, now: Mono) {
-        let mut ops = ops.into_iter().peekable();
-        if let Some(cause) = self.missing() {
-            if ops.peek().is_some() {
-                error!("IPVS: Can't initialize ipvs: {cause}");
-                warn!(
-                    "IPVS: load it with 'modprobe ip_vs'; until it is there servers are checked, \
-                     but nothing is balanced"
-                );
-            }
+    /// What is pushed from here to [`Ipvs::begun`] makes the first configuration's table of an
+    /// empty one.
+    pub fn begin(&mut self) {
+        if !self.is_there() {
             return;
         }
         self.settings.apply(&mut self.socket, &self.wanted);
         if self.wanted.flush {
             self.queue.push_back(IpvsOp::Flush);
-            self.queue.extend(ops);
-            return;
+        } else {
+            self.found = self.read_keys();
         }
-        let found = self.found();
-        for op in ops {
-            match service_of(&op) {
-                Some(key) if found.contains(&key) => {
-                    self.suspects.insert(key);
-                }
-                _ => self.queue.push_back(op),
-            }
+    }
+
+    /// The first configuration is complete.
+    pub fn begun(&mut self, table: &Table, now: Mono) {
+        if let Some(cause) = self.missing()
+            && !table.is_empty()
+        {
+            error!("IPVS: Can't initialize ipvs: {cause}");
+            warn!(
+                "IPVS: load it with 'modprobe ip_vs'; until it is there servers are checked, but \
+                 nothing is balanced"
+            );
         }
+        self.found = HashSet::new();
         self.compare_at = now;
         if !self.suspects.is_empty() {
             info!("IPVS: taking over {} services that are there", self.suspects.len());
@@ -176,8 +177,14 @@ impl Ipvs {
     /// Takes an operation.
     pub fn push(&mut self, op: IpvsOp) {
         // What is wanted when IPVS comes stands in the table.
-        if self.is_there() {
-            self.queue.push_back(op);
+        if !self.is_there() {
+            return;
+        }
+        match service_of(&op) {
+            Some(key) if self.found.contains(&key) => {
+                self.suspects.insert(key);
+            }
+            _ => self.queue.push_back(op),
         }
     }
 
@@ -186,10 +193,15 @@ impl Ipvs {
         if let Some(at) = self.absent {
             return Some(at);
         }
-        if !self.queue.is_empty() || !self.sent.is_empty() {
+        if self.is_busy() {
             return Some(Mono::ZERO);
         }
         (!self.suspects.is_empty()).then_some(self.compare_at)
+    }
+
+    /// Whether operations wait.
+    pub fn is_busy(&self) -> bool {
+        !self.queue.is_empty() || !self.sent.is_empty()
     }
 
     /// Does a slice of what is to be done; `table` is what is wanted.
@@ -200,27 +212,30 @@ impl Ipvs {
             }
             return;
         }
-        if !self.queue.is_empty() || !self.sent.is_empty() {
+        if self.is_busy() {
             self.send_some(now);
         } else if !self.suspects.is_empty() && self.compare_at <= now {
             self.compare_some(table, now);
         }
-        if self.queue.is_empty() && self.sent.is_empty() && self.suspects.is_empty() {
+        if !self.is_busy() && self.suspects.is_empty() {
             self.waits = Backoff::NONE;
             self.told.clear();
         }
     }
 
-    /// The daemon stops: `ops` and what is still to be removed are done at once, settings undone.
-    pub fn stop(&mut self, ops: impl IntoIterator<Item = IpvsOp>) {
-        if !self.is_there() {
-            return;
-        }
+    /// What was to be added or changed and has not been is forgotten: the daemon stops.
+    pub fn drop_additions(&mut self) {
         let removes =
             |op: &IpvsOp| matches!(op, IpvsOp::DelService(_) | IpvsOp::DelDest(..) | IpvsOp::Flush);
         self.queue.retain(removes);
-        self.queue.extend(ops);
-        while !self.queue.is_empty() || !self.sent.is_empty() {
+    }
+
+    /// Sends what there is at once, and undoes the settings.
+    pub fn stop(&mut self) {
+        if !self.is_there() {
+            return;
+        }
+        while self.is_busy() {
             let before = self.queue.len() + self.sent.len();
             self.send_some(clock::now());
             if self.queue.len() + self.sent.len() == before {
@@ -238,14 +253,17 @@ impl Ipvs {
         }
         info!("IPVS is there now");
         self.absent = None;
-        let all = table.keys().filter_map(|key| Some((*key, table.entry(key)?)));
-        let ops: Vec<IpvsOp> =
-            all.flat_map(|(key, entry)| difference(key, None, Some(entry))).collect();
-        self.start(ops, now);
+        self.begin();
+        for key in table.keys() {
+            for op in difference(*key, None, table.entry(key)) {
+                self.push(op);
+            }
+        }
+        self.begun(table, now);
     }
 
     /// The services that the kernel has.
-    fn found(&mut self) -> HashSet<ServiceKey> {
+    fn read_keys(&mut self) -> HashSet<ServiceKey> {
         match self.socket.services() {
             Ok(found) => found.iter().map(|f| convert::found_key(&f.key)).collect(),
             Err(e) => {

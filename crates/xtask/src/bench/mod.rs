@@ -4,6 +4,7 @@
 //! behind it stops the reference) and with pid files of their own.
 
 mod failover;
+mod lvs;
 mod many;
 mod measured;
 mod parse;
@@ -26,6 +27,8 @@ Usage: cargo xtask bench WHAT [OPTION...]
   failover   one instance: silence of the master to first advert, address, announcement; then many
              instances until the last address stands
   parse      check of large configurations: time and memory
+  lvs        IPVS tables of 1,000 x 10 and 5,000 x 20 servers, in a guest: programming, reload
+             without and with a change, stop
   steady     a master of many instances: processor time and system calls for each advert;
              start and stop
 
@@ -72,6 +75,7 @@ pub fn main(args: Vec<OsString>) -> Outcome {
             let one = failover::run(&candidates, &options)?;
             json!({"one": one, "many": many::run(&candidates, &options)?})
         }
+        "lvs" => lvs::run(&candidates, &options)?,
         "parse" => parse::run(&candidates, &options)?,
         "steady" => steady::run(&candidates, &options)?,
         _ => return Err(format!("there is no benchmark '{what}'\n\n{HELP}").into()),
