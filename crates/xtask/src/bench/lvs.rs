@@ -36,8 +36,8 @@ const LAST: &str = "sed";
 const CHANGED: &str = "fo";
 
 /// What is measured, in order.
-const COLUMNS: [&str; 6] =
-    ["start", "programming", "reload", "reload cpu", "reload, 1 change", "stop"];
+const COLUMNS: [&str; 7] =
+    ["start", "programming", "reload", "reload cpu", "reload, 1 change", "table gone", "stop"];
 
 /// Measures all candidates in a guest and prints the table.
 pub fn run(candidates: &[Candidate], options: &Options) -> Outcome<Value> {
@@ -72,7 +72,7 @@ fn inside(candidates: &[Candidate], options: &Options) -> Outcome<Value> {
     println!("\nIPVS tables, in User Mode Linux: milliseconds, median (least..most)");
     let mut all: Vec<Vec<(String, Value)>> = candidates.iter().map(|_| Vec::new()).collect();
     for (services, servers) in SIZES {
-        let mut samples: Vec<[Samples; 6]> =
+        let mut samples: Vec<[Samples; 7]> =
             candidates.iter().map(|_| Default::default()).collect();
         for _ in 0..options.n.min(MOST) {
             for (candidate, samples) in candidates.iter().zip(&mut samples) {
@@ -108,7 +108,7 @@ fn inside(candidates: &[Candidate], options: &Options) -> Outcome<Value> {
     ))
 }
 
-fn measure(candidate: &Candidate, services: u32, servers: u32) -> Outcome<[f64; 6]> {
+fn measure(candidate: &Candidate, services: u32, servers: u32) -> Outcome<[f64; 7]> {
     let host = Host::new("director")?;
     let began = Instant::now();
     let daemon = Daemon::start(&host, &candidate.subject, &config(services, servers, LAST))?;
@@ -135,11 +135,29 @@ fn measure(candidate: &Candidate, services: u32, servers: u32) -> Outcome<[f64; 
 
     let began = Instant::now();
     daemon.signal(Role::Core, Signal::SIGTERM)?;
+    let gone = loop {
+        // The processes may be killed before they are done.
+        let ended = daemon.exit().is_some();
+        if uses("wrr")? == 0 && uses(CHANGED)? == 0 {
+            break ms(began.elapsed());
+        }
+        if ended {
+            break f64::NAN;
+        }
+        thread::sleep(Duration::from_millis(1));
+    };
     daemon.await_exit(PATIENCE)?;
-    await_uses(FIRST, 0)?;
     let stop = began.elapsed();
-    let ms = |took: Duration| took.as_secs_f64() * 1e3;
-    Ok([ms(all), ms(all - first), ms(reload), cpu as f64, ms(change), ms(stop)])
+    Ok([ms(all), ms(all - first), ms(reload), cpu as f64, ms(change), gone, ms(stop)])
+}
+
+fn ms(took: Duration) -> f64 {
+    took.as_secs_f64() * 1e3
+}
+
+/// How many services use a scheduler.
+fn uses(scheduler: &str) -> Outcome<u32> {
+    Ok(fs::read_to_string(format!("/sys/module/ip_vs_{scheduler}/refcnt"))?.trim().parse()?)
 }
 
 fn config(services: u32, servers: u32, last: &str) -> String {
@@ -163,12 +181,11 @@ fn config(services: u32, servers: u32, last: &str) -> String {
 }
 
 /// Waits until so many services use a scheduler.
-fn await_uses(scheduler: &str, uses: u32) -> Outcome {
-    let path = format!("/sys/module/ip_vs_{scheduler}/refcnt");
+fn await_uses(scheduler: &str, wanted: u32) -> Outcome {
     let until = Instant::now() + PATIENCE;
-    while fs::read_to_string(&path)?.trim().parse() != Ok(uses) {
+    while uses(scheduler)? != wanted {
         if Instant::now() > until {
-            return Err(format!("{path} never was {uses}").into());
+            return Err(format!("{scheduler} never was used by {wanted}").into());
         }
         thread::sleep(Duration::from_millis(1));
     }
