@@ -110,7 +110,29 @@ fn a_reload_announces_what_is_new(subject: &Subject) -> Result<()> {
     Ok(())
 }
 
+/// `garp_extra_if`: no advert tells the switch where addresses on other interfaces are.
+fn addresses_on_other_interfaces_are_announced_again_and_again(subject: &Subject) -> Result<()> {
+    let mut lan = Lan::new()?;
+    lan.switch.attach(&lan.a, "eth1", &["198.51.100.1/24"])?;
+    let vips = ["192.0.2.100/24", "198.51.100.100/24 dev eth1", "198.51.100.101/24 dev eth1"];
+    let a = instance(&vips)
+        .with("garp_master_delay 0")
+        .with("garp_master_repeat 1")
+        .with("garp_extra_if all 1");
+    let _daemon = lan.start_a(subject, std::slice::from_ref(&a))?;
+    let (first, second) = ([198, 51, 100, 100].into(), IpAddr::from([198, 51, 100, 101]));
+    let all = stamps(&mut lan.wire, first, 4)?;
+    let gap = |two: &[Stamp]| two[1].since(two[0]) + SLACK >= Duration::from_secs(1);
+    assert!(all.windows(2).all(gap), "{all:?}");
+    let frames = lan.wire.frames()?;
+    for once in [second, VIP.into()] {
+        assert_eq!(frames.iter().filter(|f| f.announces(once)).count(), 1, "{once}");
+    }
+    Ok(())
+}
+
 on_both!(
+    addresses_on_other_interfaces_are_announced_again_and_again,
     a_master_announces_twice,
     neighbour_advertisements_keep_their_distance,
     interfaces_of_a_group_take_turns,

@@ -11,8 +11,8 @@ use core::time::Duration;
 use model::net::Address;
 use model::track::{TrackFile, TrackProcess, TrackScript};
 use model::vrrp::{
-    Auth, AuthHmac, Garp, HmacMode, Notify, OldChecksum, Peer, SyncGroup, TrackInterface, TrackRef,
-    Unicast, Version, VrrpInstance,
+    Auth, AuthHmac, Garp, GarpExtraIf, HmacMode, Notify, OldChecksum, Peer, SyncGroup,
+    TrackInterface, TrackRef, Unicast, Version, VrrpInstance,
 };
 use model::{Secret, TrackKind, TrackObject};
 use types::{Family, Prefix, Priority, ScriptId, TrackId, Vrid, Weight};
@@ -196,6 +196,12 @@ fn timing(i: &mut VrrpInstance, word: &str, words: Words<'_, '_>) -> Option<Resu
         "adverts" => return Some(next(words, word).map(|n| i.down_timer_adverts = n)),
         "timer-expired-backup" => {
             return Some(next(words, word).map(|p| i.timer_expired_backup = Some(p)));
+        }
+        "garp-extra" => {
+            let interval = next::<String>(words, word).and_then(|t| duration(&t));
+            return Some(interval.map(|interval| {
+                g.extra_if = Some(GarpExtraIf { interval, all: true });
+            }));
         }
         "garp-repeat" => return Some(next(words, word).map(|n| g.master_repeat = n)),
         "garp-lower-repeat" => return Some(next(words, word).map(|n| g.lower_prio_repeat = n)),

@@ -206,6 +206,8 @@ pub struct Instance {
     pub garp_again: Option<Again>,
     pub garp_lower: Option<Again>,
     pub garp_refresh: Option<Mono>,
+    /// The next packet on other interfaces.
+    pub garp_extra: Option<Mono>,
 
     pub counters: Counters,
     /// Which log-once lines were logged.
@@ -273,6 +275,7 @@ impl Instance {
             garp_again: None,
             garp_lower: None,
             garp_refresh: None,
+            garp_extra: None,
             counters: Counters::default(),
             logged: 0,
             diagnosis: Diagnosis::default(),
@@ -350,6 +353,7 @@ impl Instance {
             self.garp_again.map(|a| a.at),
             self.garp_lower.map(|a| a.at),
             self.garp_refresh,
+            self.garp_extra,
             self.rogue.and_then(|r| r.until),
         ]
         .into_iter()

@@ -387,6 +387,7 @@ fn set_new_addresses(i: &mut Instance, env: &mut Env<'_>) {
     for n in &new {
         i.set_vip(*n, env);
     }
+    i.schedule_extra(env.now);
     let refreshes = !i.config.garp.master_refresh.is_zero() && i.garp_refresh.is_none();
     if !new.is_empty() || refreshes {
         let count = i.config.garp.master_repeat;

@@ -143,7 +143,8 @@ impl Node {
         ensure(runs == i.timer.is_some(), "a timer runs exactly in BACKUP and MASTER")?;
         ensure(!runs || i.causes.is_empty(), "a cause of FAULT without FAULT")?;
         ensure(master || i.vips.iter().all(|v| v.on.is_none()), "addresses without MASTER")?;
-        ensure(master || i.garp_again.is_none(), "GARPs to come without MASTER")?;
+        let garps = i.garp_again.is_some() || i.garp_extra.is_some();
+        ensure(master || !garps, "GARPs to come without MASTER")?;
         ensure(!master || (i.src.is_some() && i.socket.is_some()), "MASTER without a socket")?;
         ensure((1..=255).contains(&i.priority.0), "priority 0 as effective priority")?;
         ensure(self.started || i.state == State::Init, "a state before start")?;

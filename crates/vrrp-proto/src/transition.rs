@@ -31,6 +31,7 @@ impl Instance {
         let garp = self.config.garp.clone();
         self.garp_all(env, garp.master_repeat);
         self.schedule_garps(env.now);
+        self.schedule_extra(env.now);
         self.notify(env, Told::Master);
     }
 
@@ -90,6 +91,7 @@ impl Instance {
         self.garp_again = None;
         self.garp_lower = None;
         self.garp_refresh = None;
+        self.garp_extra = None;
         self.rogue = None;
         env.pacer.cancel(self.id);
         env.out.actions.push(Action::CancelGarps { instance: self.id });
@@ -254,6 +256,7 @@ impl Instance {
 
     /// Sends the GARPs that are due.
     pub fn garp_tick(&mut self, env: &mut Env<'_>) {
+        self.garp_extra_tick(env);
         if let Some(a) = self.garp_again.take_if(|a| a.at <= env.now) {
             self.garp_all(env, a.count);
         }
@@ -269,6 +272,32 @@ impl Instance {
                 self.garp_refresh = Some(crate::timing::next_deadline(at, every, env.now));
             }
         }
+    }
+
+    /// `garp_extra_if`: adverts do not tell switches where addresses on other
+    /// interfaces are, so packets do, now and then.
+    pub fn schedule_extra(&mut self, now: Mono) {
+        let elsewhere = self.vips.iter().any(|v| v.on.is_some() && v.on != self.ifindex);
+        let extra = self.config.garp.extra_if.filter(|e| elsewhere && !e.interval.is_zero());
+        self.garp_extra = extra.map(|e| now + e.interval);
+    }
+
+    /// One packet on each other interface, for the first address there.
+    fn garp_extra_tick(&mut self, env: &mut Env<'_>) {
+        let Some(at) = self.garp_extra.take_if(|at| *at <= env.now) else { return };
+        let Some(extra) = self.config.garp.extra_if else { return };
+        let mut done: Vec<IfIndex> = Vec::new();
+        for vip in &self.vips {
+            let vmac = vip.addr.use_vmac || self.config.vmac_addr;
+            if let Some(ifindex) = vip.on.filter(|on| Some(*on) != self.ifindex)
+                && (extra.all || vmac)
+                && !done.contains(&ifindex)
+            {
+                self.garp(env, vip.ip(), ifindex, 1);
+                done.push(ifindex);
+            }
+        }
+        self.garp_extra = Some(crate::timing::next_deadline(at, extra.interval, env.now));
     }
 
     /// A new effective priority; a backup's running timer shifts with it.

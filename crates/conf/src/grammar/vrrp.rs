@@ -435,10 +435,12 @@ static PACING: &[Keyword] = &[
     )
     .args(&[word("[all] SECONDS").rest(0)])
     .default("vrrp_garp_extra_if")
+    .acted()
     .set(extra_if),
     kw("vmac_garp_intvl", "Old spelling of garp_extra_if.")
         .args(&[word("[all] SECONDS").rest(0)])
         .deprecated("use garp_extra_if")
+        .acted()
         .set(extra_if),
 ];
 

@@ -84,6 +84,7 @@ pub static PACING: &[Keyword] = &[
     )
     .args(&[word("[all] SECONDS").rest(0)])
     .default("0")
+    .acted()
     .set(|cx, a| {
         if let Some(extra) = garp::extra_if(cx, a, 1) {
             cx.build.global.garp.extra_if = extra;
@@ -92,6 +93,7 @@ pub static PACING: &[Keyword] = &[
     kw("vrrp_vmac_garp_intvl", "Old spelling of vrrp_garp_extra_if.")
         .args(&[word("[all] SECONDS").rest(0)])
         .deprecated("use vrrp_garp_extra_if")
+        .acted()
         .set(|cx, a| {
             if let Some(extra) = garp::extra_if(cx, a, 1) {
                 cx.build.global.garp.extra_if = extra;
