@@ -3,12 +3,15 @@
 use crate::ipvs::Ipvs;
 use check_proto::action::Action;
 use check_proto::event::Event;
+use check_proto::group;
+use check_proto::ipvs::ServiceKey;
 use check_proto::node::{Facts, Node};
 use check_proto::prepared::{Options, Prepared};
 use ipc::msg::checker::CheckerSetup;
 use log::info;
+use model::Lvs;
 use rt::clock;
-use std::collections::VecDeque;
+use std::collections::{BTreeSet, VecDeque};
 use std::mem;
 use types::Mono;
 
@@ -52,6 +55,11 @@ impl Pools {
                 self.ipvs.begin();
                 self.carry_out();
                 if let Some(node) = &self.node {
+                    // What a predecessor died over while it took it away.
+                    let before = setup.before.take().map(|lvs| services(&lvs)).unwrap_or_default();
+                    for key in before.into_iter().filter(|k| node.table().entry(k).is_none()) {
+                        self.ipvs.left_over(key);
+                    }
                     self.ipvs.begun(node.table(), now);
                 }
             }
@@ -109,4 +117,10 @@ impl Pools {
             }
         }
     }
+}
+
+/// Every service of a configuration; those of marked groups (`nftables_ipvs`) are not among them.
+fn services(lvs: &Lvs) -> BTreeSet<ServiceKey> {
+    let all = lvs.virtual_servers.iter();
+    all.filter_map(|vs| group::services(vs, &lvs.groups, None).ok()).flatten().collect()
 }

@@ -6,7 +6,7 @@
 use crate::cli::Options;
 use crate::dumps;
 use crate::lifecycle::Phase;
-use crate::link::Report;
+use crate::link::{Report, Setup};
 use crate::notify::Notifications;
 use crate::paths::Names;
 use crate::pidfile::PidFile;
@@ -393,7 +393,11 @@ impl Core {
             slot.respawn_at = Some(now + std::time::Duration::from_secs(1));
             return;
         }
-        let part = setup::part(slot.role, &self.config, &self.options, self.generation, &values);
+        let mut part =
+            setup::part(slot.role, &self.config, &self.options, self.generation, &values);
+        if let (Some(Setup::Checker(checker)), Some(previous)) = (&mut part, &self.previous) {
+            checker.before = Some(Box::new(previous.lvs.clone()));
+        }
         let (Some(part), Some(child)) = (part, slot.child.as_mut()) else { return };
         child.prepared = Some(self.generation);
         if let Err(e) = child.link.prepare(part) {

@@ -48,6 +48,7 @@ pub fn part(
             generation,
             global,
             lvs: config.lvs.clone(),
+            before: None,
             tracks: config.tracks.clone(),
             values: values.to_vec(),
             dont_release: options.dont_release_ipvs,

@@ -119,13 +119,21 @@ fn more() -> (String, Vec<String>) {
     (config, lines)
 }
 
-/// Reloads to the large table, and kills the checker when some of it is there; `false` when it was
-/// all there before the kill.
-fn interrupt(row: &Row, daemon: &Daemon, config: &str, ipvs: &mut IpvsSocket) -> Result<bool> {
+/// Reloads to another table, and kills the checker when `midway` holds of the number of services;
+/// whether it was still midway after the kill.
+fn interrupt(
+    row: &Row,
+    daemon: &Daemon,
+    config: &str,
+    ipvs: &mut IpvsSocket,
+    midway: impl Fn(usize) -> bool,
+) -> Result<bool> {
     let old = daemon.role_pid(Role::Checker)?;
+    let count = |ipvs: &mut IpvsSocket| ipvs.services().expect("a dump").len();
+    let before = count(ipvs);
     daemon.reload(config)?;
     let until = Instant::now() + PATIENCE;
-    while ipvs.services().expect("a dump").len() <= usize::from(UP) + 20 {
+    while count(ipvs) == before {
         assert!(Instant::now() < until, "nothing is programmed");
     }
     daemon.signal(Role::Checker, Signal::SIGKILL)?;
@@ -133,7 +141,7 @@ fn interrupt(row: &Row, daemon: &Daemon, config: &str, ipvs: &mut IpvsSocket) ->
     // What it had sent is in the table by now.
     let reached = saved(&row.director)?.len();
     daemon.await_respawn(Role::Checker, old, PATIENCE)?;
-    Ok(reached < (MORE.0 * (MORE.1 + 1)) as usize)
+    Ok(midway(reached))
 }
 
 #[test]
@@ -149,18 +157,20 @@ fn a_checker_killed_while_it_programs_makes_it_right_when_it_is_back() -> Result
     let (stop, asked) = (Arc::new(AtomicBool::new(false)), Arc::new(AtomicU32::new(0)));
     let client = row.ask(&stop, &asked)?;
 
-    let all = wanted(few_lines.iter().chain(&rest_lines));
-    let mut interrupted = false;
-    for _ in 0..5 {
-        interrupted = interrupt(&row, &daemon, &format!("{few}{rest}"), &mut ipvs)?;
-        await_table(&row.director, &all)?;
-        if interrupted {
+    let (small, large) = (wanted(&few_lines), wanted(few_lines.iter().chain(&rest_lines)));
+    let midway = |lines| small.len() < lines && lines < large.len();
+    let (mut adding, mut removing) = (false, false);
+    for _ in 0..10 {
+        adding |= interrupt(&row, &daemon, &format!("{few}{rest}"), &mut ipvs, midway)?;
+        await_table(&row.director, &large)?;
+        removing |= interrupt(&row, &daemon, &few, &mut ipvs, midway)?;
+        await_table(&row.director, &small)?;
+        if adding && removing {
             break;
         }
-        daemon.reload(&few)?;
-        await_table(&row.director, &wanted(&few_lines))?;
     }
-    assert!(interrupted, "the checker was never killed in the middle");
+    assert!(adding, "the checker was never killed while it added services");
+    assert!(removing, "the checker was never killed while it removed services");
     let now = asked.load(Ordering::Relaxed);
     let until = Instant::now() + PATIENCE;
     while asked.load(Ordering::Relaxed) < now + 2 * u32::from(UP) && Instant::now() < until {

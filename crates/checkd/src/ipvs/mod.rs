@@ -136,6 +136,13 @@ impl Ipvs {
         }
     }
 
+    /// Between the two: a service that an earlier configuration had, and that is not wanted.
+    pub fn left_over(&mut self, key: ServiceKey) {
+        if self.found.contains(&key) {
+            self.queue.push_back(IpvsOp::DelService(key));
+        }
+    }
+
     /// The first configuration is complete.
     pub fn begun(&mut self, table: &Table, now: Mono) {
         if let Some(cause) = self.missing()

@@ -14,6 +14,9 @@ pub struct CheckerSetup {
     pub global: Global,
     /// Virtual servers.
     pub lvs: Lvs,
+    /// Those before the last reload, for a role that is respawned: its predecessor may have died
+    /// while it took them away.
+    pub before: Option<Box<Lvs>>,
     /// Tracked objects (names, kinds, weights).
     pub tracks: Vec<TrackObject>,
     /// Their values at this moment, by id.
