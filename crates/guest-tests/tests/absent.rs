@@ -60,13 +60,16 @@ fn without_ipvs_vrrp_goes_on_and_servers_are_balanced_once_it_comes() -> Result<
     let (_, status) = required.await_exit(PATIENCE)?;
     assert!(!status.success(), "{status}");
 
-    let mut daemon = Daemon::start(&host, &Subject::ours()?, &config(""))?;
+    let syncd = "lvs_sync_daemon eth0 inst VI_1";
+    let mut daemon = Daemon::start(&host, &Subject::ours()?, &config(syncd))?;
     daemon.await_log("IPVS: Can't initialize ipvs: the kernel has no ip_vs")?;
     daemon.await_log("IPVS: load it with 'modprobe ip_vs'")?;
     daemon.log.clone().rewound().await_line(PATIENCE, "Entering MASTER STATE")?;
     assert!(host.has_addr("192.0.2.9".parse::<std::net::IpAddr>().expect("an address"))?);
+    let line = "cannot start the IPVS sync daemon (master) on eth0: the kernel has no ip_vs";
+    daemon.log.clone().rewound().await_line(PATIENCE, line)?;
     // A reload meanwhile counts.
-    daemon.reload(&config("").replace("weight 1", "weight 7"))?;
+    daemon.reload(&config(syncd).replace("weight 1", "weight 7"))?;
     daemon.await_log("Changing weight from 1 to 7")?;
 
     fs::write(MODPROBE, &loader).expect("root sets it");

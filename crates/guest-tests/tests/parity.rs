@@ -112,7 +112,7 @@ cases! {
     tunnel_gre => two(V4, "lb_kind TUN type gre");
     tunnel_to_the_other_family =>
         two6(V4, "lb_kind TUN");
-    forwarding_of_a_server_by_itself => one(V4, "lb_kind NAT", "lb_kind TUN type gre csum");
+    forwarding_of_a_server_by_itself => one(V4, "lb_kind NAT", "lvs_method TUN type gre csum");
     thresholds => one(V4, "lb_kind NAT", "uthreshold 100\nlthreshold 50");
     weights => one(V4, "lb_kind NAT", "weight 0") + &one("10.0.0.2 80", "", "weight 65535");
     group_of_addresses => group("10.0.0.1 80\n10.0.0.2 81");

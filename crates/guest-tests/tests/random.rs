@@ -82,7 +82,7 @@ fn servers(random: &mut Random, text: &mut String) {
             text.push_str("inhibit_on_failure\n");
         }
         if random.one_in(4) {
-            let _ = writeln!(text, "lb_kind {}", random.pick(&["NAT", "DR", "TUN"]));
+            let _ = writeln!(text, "lvs_method {}", random.pick(&["NAT", "DR", "TUN"]));
         }
         if random.one_in(4) {
             // It does not run within this test, since a verdict would outlive the reload.

@@ -67,6 +67,17 @@ fn following_an_instance(subject: &Subject) -> Result<()> {
     await_daemons(&host, &[])
 }
 
+fn by_the_old_keyword(subject: &Subject) -> Result<()> {
+    let (host, _switch) = director()?;
+    let old = config("", 100).replace("priority", "lvs_sync_daemon_interface d0\npriority");
+    let running = Daemon::start(&host, subject, &old)?;
+    let daemon =
+        "sync daemon (mcast=d0, syncid=0, maxlen=1472, group=224.0.0.81, port=8848, ttl=1)";
+    await_daemons(&host, &[&format!("master {daemon}")])?;
+    running.stop()?;
+    await_daemons(&host, &[])
+}
+
 fn with_every_option(subject: &Subject) -> Result<()> {
     let (host, _switch) = director()?;
     let daemon = "lvs_sync_daemon d0 inst VI_1 id 7 maxlen 1400 port 9999 ttl 3 group 224.0.1.99";
@@ -89,7 +100,7 @@ fn of_no_instance(subject: &Subject) -> Result<()> {
     await_daemons(&host, &[])
 }
 
-guest_tests::on_both!(following_an_instance, with_every_option, of_no_instance);
+guest_tests::on_both!(following_an_instance, by_the_old_keyword, with_every_option, of_no_instance);
 
 /// The reference's use of an emptied configuration at a reload often leaves no daemon at all.
 #[test]

@@ -12,11 +12,13 @@ use crate::lower::lvs;
 /// Root-level keywords of the checker role.
 pub static ROOT: &[Keyword] = &[
     kw("virtual_server_group", "Addresses and firewall marks served as one virtual server.")
+        .acted()
         .args(&[word("NAME")])
         .entries(&virtual_server_group::ENTRIES)
         .set(lvs::group::open)
         .close(lvs::group::close),
     kw("virtual_server", "A service of IPVS and the real servers behind it.")
+        .acted()
         .args(&[word("ADDR [PORT]|fwmark NUM|group NAME").rest(1)])
         .block(&virtual_server::VIRTUAL_SERVER)
         .set(lvs::server::open)

@@ -331,6 +331,7 @@ static LINKS: &[Keyword] = &[
         .acted()
         .set(instance::linkbeat),
     kw("lvs_sync_daemon_interface", "Old: use lvs_sync_daemon in global_defs.")
+        .acted()
         .args(&[IFNAME])
         .set(sync_daemon::of_instance),
     kw("kernel_rx_buf_size", "Receive buffer in bytes.")

@@ -14,26 +14,32 @@ pub static REAL_SERVER: Block = Block::new("real_server", KEYWORDS).with(checker
 
 static KEYWORDS: &[Keyword] = &[
     kw("weight", "Weight.")
+        .acted()
         .args(&[int(0, WEIGHT).lenient()])
         .default("that of the virtual server")
         .set(|cx, a| cx.build.lvs.rs.own.weight = a.opt_num(0)),
     kw("lvs_method", "Forwarding.")
+        .acted()
         .args(METHOD)
         .default("that of the virtual server")
         .set(real::method),
     kw("uthreshold", "Most connections; above, the server gets no more. 0: no limit.")
+        .acted()
         .args(&[int(0, U32).lenient()])
         .default("0")
         .set(|cx, a| cx.build.lvs.rs.rare().uthreshold = a.num(0)),
     kw("lthreshold", "Connections below which a server beyond uthreshold gets new ones. 0: none.")
+        .acted()
         .args(&[int(0, U32).lenient()])
         .default("0")
         .set(|cx, a| cx.build.lvs.rs.rare().lthreshold = a.num(0)),
     kw("inhibit_on_failure", "Failure sets weight 0 and does not remove.")
+        .acted()
         .args(&[BOOL])
         .default("that of the virtual server")
         .set(|cx, a| cx.build.lvs.rs.own.inhibit_on_failure = Some(a.flag(0))),
     kw("alpha", "Checkers start as failed.")
+        .acted()
         .args(&[BOOL])
         .default("that of the virtual server")
         .set(|cx, a| cx.build.lvs.rs.own.alpha = Some(a.flag(0))),

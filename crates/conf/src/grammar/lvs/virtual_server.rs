@@ -21,10 +21,12 @@ pub static VIRTUAL_SERVER: Block = Block::new(
     "virtual_server",
     &[
         kw("ip_family", "Address family of a service by firewall mark or group.")
+            .acted()
             .args(&[choice(&["inet", "inet6"])])
             .default("from the addresses")
             .set(server::ip_family),
         kw("protocol", "Transport protocol.")
+            .acted()
             .args(&[choice_any_case(&["TCP", "UDP", "SCTP"])])
             .default("UDP")
             .set(|cx, a| {
@@ -33,40 +35,42 @@ pub static VIRTUAL_SERVER: Block = Block::new(
             }),
         scheduler("lvs_sched", "Scheduler."),
         scheduler("lb_algo", "Scheduler; the same as lvs_sched."),
-        kw("hashed", "Nothing; accepted for old configurations.").set(server::hashed),
-        kw("ops", "One-packet scheduling, for UDP.").set(|cx, a| {
+        kw("hashed", "Nothing; accepted for old configurations.").acted().set(server::hashed),
+        kw("ops", "One-packet scheduling, for UDP.").acted().set(|cx, a| {
             server::no_value(cx, a);
             cx.build.lvs.vs.ops = true;
         }),
-        flag("flag-1", "Scheduler flag 1.", |cx, a| server::flag(cx, a, 0x1, None)),
-        flag("flag-2", "Scheduler flag 2.", |cx, a| server::flag(cx, a, 0x2, None)),
-        flag("flag-3", "Scheduler flag 3.", |cx, a| server::flag(cx, a, 0x4, None)),
-        flag(
+        ipvs("flag-1", "Scheduler flag 1.", |cx, a| server::flag(cx, a, 0x1, None)),
+        ipvs("flag-2", "Scheduler flag 2.", |cx, a| server::flag(cx, a, 0x2, None)),
+        ipvs("flag-3", "Scheduler flag 3.", |cx, a| server::flag(cx, a, 0x4, None)),
+        ipvs(
             "sh-fallback",
             "Another server when the hashed one is down; after lvs_sched sh.",
             |cx, a| {
                 server::flag(cx, a, 0x1, Some("sh"));
             },
         ),
-        flag("sh-port", "Hash the source port too; after lvs_sched sh.", |cx, a| {
+        ipvs("sh-port", "Hash the source port too; after lvs_sched sh.", |cx, a| {
             server::flag(cx, a, 0x2, Some("sh"));
         }),
-        flag(
+        ipvs(
             "mh-fallback",
             "Another server when the hashed one is down; after lvs_sched mh.",
             |cx, a| {
                 server::flag(cx, a, 0x1, Some("mh"));
             },
         ),
-        flag("mh-port", "Hash the source port too; after lvs_sched mh.", |cx, a| {
+        ipvs("mh-port", "Hash the source port too; after lvs_sched mh.", |cx, a| {
             server::flag(cx, a, 0x2, Some("mh"));
         }),
         method("lvs_method", "Forwarding of real and sorry servers that have none."),
         method("lb_kind", "Forwarding; the same as lvs_method."),
         kw("persistence_engine", "Persistence engine of IPVS.")
+            .acted()
             .args(&[word("NAME")])
             .set(server::persistence_engine),
         kw("persistence_timeout", "How long a client keeps its real server, in seconds.")
+            .acted()
             .args(&[int(1, 2_678_400).opt().meta("SECONDS")])
             .default("off; bare: 360")
             .set(|cx, a| {
@@ -74,6 +78,7 @@ pub static VIRTUAL_SERVER: Block = Block::new(
                 cx.build.lvs.vs.persistence_timeout = a.opt_num(0).unwrap_or(bare);
             }),
         kw("persistence_granularity", "Clients that persist together.")
+            .acted()
             .args(&[word("IPV4MASK|PREFIXLEN")])
             .default("255.255.255.255, 128")
             .set(server::persistence_granularity),
@@ -97,7 +102,7 @@ pub static VIRTUAL_SERVER: Block = Block::new(
             .args(TIMEOUT)
             .default("5")
             .set(|cx, a| cx.build.lvs.vs.own.connect_timeout = a.opt_secs(0)),
-        flag("inhibit_on_failure", "Real servers that fail get weight 0 and stay.", |cx, a| {
+        ipvs("inhibit_on_failure", "Real servers that fail get weight 0 and stay.", |cx, a| {
             server::no_value(cx, a);
             cx.build.lvs.vs.own.inhibit_on_failure = Some(true);
         }),
@@ -105,7 +110,7 @@ pub static VIRTUAL_SERVER: Block = Block::new(
             server::no_value(cx, a);
             cx.build.lvs.vs.ha_suspend = true;
         }),
-        flag("alpha", "Checkers start as failed.", |cx, a| {
+        ipvs("alpha", "Checkers start as failed.", |cx, a| {
             server::no_value(cx, a);
             cx.build.lvs.vs.own.alpha = Some(true);
         }),
@@ -114,12 +119,14 @@ pub static VIRTUAL_SERVER: Block = Block::new(
             cx.build.lvs.vs.omega = true;
         }),
         kw("quorum", "Least total weight of live real servers.")
+            .acted()
             .args(&[int(1, U32).lenient()])
             .default("1")
             .or_use(1)
             .invalid("{kw} '{}' is invalid - using 1")
             .set(|cx, a| cx.build.lvs.vs.quorum = a.opt_num(0)),
         kw("hysteresis", "By how much the quorum must be exceeded and missed.")
+            .acted()
             .args(&[int(0, U32).lenient()])
             .default("0")
             .set(|cx, a| cx.build.lvs.vs.hysteresis = a.num(0)),
@@ -130,6 +137,7 @@ pub static VIRTUAL_SERVER: Block = Block::new(
             server::script(cx, a, "quorum_down", |lvs| &mut lvs.vs.quorum_down);
         }),
         kw("weight", "Weight of real servers that have none.")
+            .acted()
             .args(&[int(1, WEIGHT).lenient()])
             .default("1")
             .set(|cx, a| cx.build.lvs.vs.own.weight = a.opt_num(0)),
@@ -147,18 +155,21 @@ pub static VIRTUAL_SERVER: Block = Block::new(
             .refuse_extra("{kw} takes one name - ignoring")
             .set(|cx, a| cx.build.lvs.vs.snmp_name = a.opt_string(0)),
         kw("sorry_server", "Server that is used without quorum.")
+            .acted()
             .args(&[word("ADDR"), word("PORT").opt()])
             .set(sorry::set),
-        flag(
+        ipvs(
             "sorry_server_inhibit",
             "Keep the sorry server with weight 0 while unused.",
             sorry::inhibit,
         ),
         kw("sorry_server_lvs_method", "Forwarding of the sorry server.")
+            .acted()
             .args(METHOD)
             .default("lvs_method")
             .set(sorry::method),
         kw("real_server", "A server of the pool.")
+            .acted()
             .args(&[word("ADDR"), word("PORT").opt()])
             .block(&REAL_SERVER)
             .set(crate::lower::lvs::real::open)
@@ -167,13 +178,18 @@ pub static VIRTUAL_SERVER: Block = Block::new(
 );
 
 const fn scheduler(name: &'static str, help: &'static str) -> Keyword {
-    kw(name, help).args(SCHEDULER).default("wlc").set(server::scheduler)
+    kw(name, help).acted().args(SCHEDULER).default("wlc").set(server::scheduler)
 }
 
 const fn flag(name: &'static str, help: &'static str, set: super::super::Setter) -> Keyword {
     kw(name, help).default("off").set(set)
 }
 
+/// A flag that IPVS or the pool alone acts upon.
+const fn ipvs(name: &'static str, help: &'static str, set: super::super::Setter) -> Keyword {
+    flag(name, help, set).acted()
+}
+
 const fn method(name: &'static str, help: &'static str) -> Keyword {
-    kw(name, help).args(METHOD).default("NAT").set(server::method)
+    kw(name, help).acted().args(METHOD).default("NAT").set(server::method)
 }

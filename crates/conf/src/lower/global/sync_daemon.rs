@@ -48,7 +48,8 @@ pub fn of_instance(cx: &mut Cx<'_>, a: &Args<'_>) {
     cx.error(Code::Deprecated, a.whole(), "use lvs_sync_daemon in global_defs");
     let sync_daemon = &mut cx.build.config.global.ipvs.sync_daemon;
     if sync_daemon.is_none() {
-        *sync_daemon = Some(plain(a.str(0), Some(name)));
+        // Unlike the new form, which takes the instance's VRID.
+        *sync_daemon = Some(SyncDaemon { id: Some(0), ..plain(a.str(0), Some(name)) });
     }
 }
 
