@@ -261,7 +261,28 @@ fn sources() -> Outcome<Vec<String>> {
             breaches.push(format!("{} names bincode", path.display()));
         }
     }
+    wall_clock(&crates.join("vrrpd/src"), &mut breaches)?;
     Ok(breaches)
+}
+
+/// A step of the wall clock must move no timer: what the vrrp role reads of it goes to
+/// `auth_hmac` (`Input::Clock`) and into dumps, and nowhere else.
+fn wall_clock(folder: &Path, breaches: &mut Vec<String>) -> Outcome<()> {
+    for file in fs::read_dir(folder)? {
+        let path = file?.path();
+        if path.is_dir() {
+            if !path.ends_with("dump") {
+                wall_clock(&path, breaches)?;
+            }
+            continue;
+        }
+        let text = fs::read_to_string(&path)?;
+        let reads = text.lines().filter(|line| line.contains("clock::wall("));
+        for line in reads.filter(|line| !line.contains("Input::Clock")) {
+            breaches.push(format!("{} reads the wall clock: {}", path.display(), line.trim()));
+        }
+    }
+    Ok(())
 }
 
 #[cfg(test)]
