@@ -22,8 +22,8 @@ impl Node {
             self.bind(*id, at);
             self.assess(*id, at);
         }
+        self.settle_all(ids, |_| Reason::Recovered, at);
         for id in ids {
-            self.settle(*id, Reason::Recovered, at);
             self.check_devices(*id, at);
         }
         for (id, before) in before {

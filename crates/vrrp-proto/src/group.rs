@@ -9,6 +9,7 @@ use crate::instance::Instance;
 use crate::node::{At, Node};
 use core::time::Duration;
 use model::vrrp::SyncGroup;
+use std::collections::HashSet;
 use std::sync::Arc;
 use types::{GroupId, InstanceId, Prefix};
 
@@ -22,6 +23,9 @@ pub(crate) struct Group {
     pub members: Vec<InstanceId>,
     /// As last told.
     pub state: State,
+    /// Place of a member that was seen not to want to be MASTER: where the
+    /// next look begins, so that a round of claims looks at each member once.
+    pub holdout: usize,
 }
 
 impl Group {
@@ -90,6 +94,39 @@ impl Node {
         self.group_entered(Some(g), state, at);
     }
 
+    /// Whether somebody of the group does not want to be MASTER.
+    fn is_held_back(&mut self, id: InstanceId) -> bool {
+        let ready = |i: &Instance| i.wants_master && i.causes.is_empty();
+        let Some(g) = self.group_of(id) else { return !self.get(id).is_some_and(ready) };
+        let Some(group) = self.groups.get(g) else { return false };
+        let (begun, count) = (group.holdout, group.members.len());
+        let place = |n: usize| (begun + n) % count;
+        let holds = |n: &usize| {
+            let member = group.members.get(place(*n)).and_then(|m| self.get(*m));
+            member.is_some_and(|i| !ready(i))
+        };
+        let found = (0..count).find(holds).map(place);
+        if let (Some(at), Some(group)) = (found, self.groups.get_mut(g)) {
+            group.holdout = at;
+        }
+        found.is_some()
+    }
+
+    /// [`Node::settle`] for many: once for each group.
+    pub(crate) fn settle_all(
+        &mut self,
+        ids: &[InstanceId],
+        reason: impl Fn(InstanceId) -> Reason,
+        at: &mut At<'_>,
+    ) {
+        let mut done = HashSet::new();
+        for id in ids {
+            if self.group_of(*id).is_none_or(|g| done.insert(g)) {
+                self.settle(*id, reason(*id), at);
+            }
+        }
+    }
+
     /// The master down timer ran out (RFC 9568 section 6.4.2). A member of a
     /// group waits until all the others want to be MASTER as well.
     pub(crate) fn claim(&mut self, id: InstanceId, at: &mut At<'_>) {
@@ -101,8 +138,7 @@ impl Node {
                 i.report(env.out, InstanceEvent::OwnerConflictOver);
             }
         });
-        let scope = self.scope(id);
-        if !self.members(&scope).all(|i| i.wants_master && i.causes.is_empty()) {
+        if self.is_held_back(id) {
             self.on(id, at, |i, env| i.timer = Some(env.now + i.master_down()));
             return;
         }

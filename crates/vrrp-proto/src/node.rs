@@ -212,9 +212,8 @@ impl Node {
         for g in 0..self.groups.len() {
             self.announce_group(g, at);
         }
-        for id in self.order.clone() {
-            self.settle(id, Reason::Start, at);
-        }
+        let all = self.order.clone();
+        self.settle_all(&all, |_| Reason::Start, at);
     }
 
     /// The larger of `vrrp_startup_delay` and what is left of

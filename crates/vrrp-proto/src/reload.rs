@@ -128,10 +128,9 @@ impl Node {
             }
             self.assess(id, at);
         }
-        for id in self.order.clone() {
-            let reason = if fresh.contains(&id) { Reason::Start } else { Reason::Reload };
-            self.settle(id, reason, at);
-        }
+        let reason = |id| if fresh.contains(&id) { Reason::Start } else { Reason::Reload };
+        let all = self.order.clone();
+        self.settle_all(&all, reason, at);
         self.align_groups(at);
         for id in self.order.clone() {
             if changed.contains(&id) {
@@ -237,6 +236,7 @@ impl Node {
                 config: Arc::new(config.clone()),
                 members,
                 state,
+                holdout: 0,
             });
         }
         self.rebuild_trackers(vrrp);
