@@ -258,3 +258,32 @@ fn a_refusal_is_told_and_tried_again() -> Result<()> {
     assert_eq!(daemon.log.count("error: Scheduler or persistence engine"), 1);
     Ok(())
 }
+
+/// Answers that do not fit the socket's buffer are lost, and what they were about is compared.
+#[test]
+fn lost_answers_are_made_up_for() -> Result<()> {
+    let host = host("director")?;
+    let service = |n: u32, weight: u32| {
+        format!(
+            "virtual_server 10.0.1.{n} 80 {{\nlb_algo rr\nlb_kind DR\nprotocol TCP\n\
+             real_server 10.1.0.1 80 {{\nweight {weight}\n}}\n}}\n"
+        )
+    };
+    let config = |weight: u32| {
+        let services: String = (1..=200).map(|n| service(n, weight)).collect();
+        format!("global_defs {{\nlvs_netlink_cmd_rcv_bufs 2304\n}}\n{services}")
+    };
+    let table = |weight: u32| {
+        wanted((1..=200).flat_map(|n| {
+            let address = format!("10.0.1.{n}:80");
+            let server = format!("-a -t {address} -r 10.1.0.1:80 -g -w {weight}");
+            [format!("-A -t {address} -s rr"), server]
+        }))
+    };
+    let mut daemon = Daemon::start(&host, &Subject::ours()?, &config(1))?;
+    await_table(&host, &table(1))?;
+    ipvsadm(&host, "-C")?;
+    daemon.reload(&config(2))?;
+    daemon.await_log("IPVS: answers of the kernel were lost, comparing")?;
+    await_table(&host, &table(2))
+}

@@ -305,6 +305,7 @@ impl Ipvs {
                 Outcome::Failed { seq, error } => self.refused(seq, error.errno, now),
                 Outcome::Done { through } => self.done(through),
                 Outcome::Lost { through } => {
+                    warn!("IPVS: answers of the kernel were lost, comparing");
                     self.doubt(through, now);
                     self.done(through);
                 }
