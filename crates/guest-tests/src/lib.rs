@@ -20,7 +20,7 @@ pub fn host(name: &str) -> Result<Host> {
     Host::new(name)
 }
 
-/// The host's IPVS table as `ipvsadm` saves it, in the kernel's order.
+/// The host's IPVS table as `ipvsadm` saves it.
 ///
 /// # Errors
 /// When ipvsadm fails.

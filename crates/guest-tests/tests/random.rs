@@ -7,8 +7,10 @@ use std::net::{IpAddr, Ipv4Addr, UdpSocket};
 use std::thread;
 use std::time::{Duration, Instant};
 
-use guest_tests::{await_table, host, ipvsadm, lines_of, saved};
+use guest_tests::{await_table, host, saved};
 use lab::{Daemon, Host, PATIENCE, Result, Subject};
+use netlink::IpvsSocket;
+use netlink::ipvs::{DestKey, Found, ServiceKey};
 
 /// Names another start of the random numbers.
 const SEED: &str = "GUEST_SEED";
@@ -68,12 +70,13 @@ fn config(random: &mut Random) -> String {
 }
 
 fn servers(random: &mut Random, text: &mut String) {
-    let mut any = false;
-    for n in 1..=5 {
-        if random.one_in(2) && (any || n < 5) {
-            continue;
-        }
-        any = true;
+    // In any order, so that one that comes again stands elsewhere.
+    let mut numbers = [1, 2, 3, 4, 5];
+    for at in (1..numbers.len()).rev() {
+        numbers.swap(at, usize::try_from(random.below(at as u64 + 1)).unwrap_or(0));
+    }
+    let count = usize::try_from(random.below(5)).unwrap_or(0) + 1;
+    for n in numbers.into_iter().take(count) {
         let _ = writeln!(text, "real_server 10.1.0.{n} 80 {{\nweight {}", random.below(4));
         if random.one_in(4) {
             let _ = writeln!(text, "uthreshold {}\nlthreshold 3", 10 + random.below(2));
@@ -111,21 +114,37 @@ fn started(config: &str) -> Result<Vec<String>> {
     Ok(last)
 }
 
-/// Connections that each destination has had, by service and address.
-fn counters(host: &Host) -> Result<BTreeMap<(String, String), u64>> {
-    let text = ipvsadm(host, "-Ln --stats --exact")?;
-    let (mut found, mut service) = (BTreeMap::new(), String::new());
-    for line in lines_of(&text).iter().skip(3) {
-        let words: Vec<&str> = line.split_whitespace().collect();
-        match words.as_slice() {
-            ["->", server, conns, ..] => {
-                found.insert((service.clone(), (*server).to_owned()), conns.parse().unwrap_or(0));
-            }
-            [protocol, addr, ..] => service = format!("{protocol} {addr}"),
-            _ => {}
+/// What tells a service and its servers that stay from those that are taken away and come back:
+/// its packets, which would be counted anew, and the order of its servers, whose first is the last
+/// that came.
+type Seen = BTreeMap<ServiceKey, (u64, Vec<DestKey>)>;
+
+fn seen(ipvs: &mut IpvsSocket) -> Seen {
+    let services = ipvs.services().expect("a dump");
+    let one = |found: &Found| {
+        let servers = ipvs.dests(&found.key).expect("a dump").iter().map(|e| e.key).collect();
+        (found.key, (found.stats.in_packets, servers))
+    };
+    services.iter().map(one).collect()
+}
+
+/// How many services stayed with packets, and servers beside others.
+fn stayed(before: &Seen, after: &Seen) -> Result<(usize, usize)> {
+    let (mut services, mut servers) = (0, 0);
+    for (key, (packets, order)) in before {
+        let Some((now, new)) = after.get(key) else { continue };
+        if now < packets {
+            return Err(lab::Error::new(format!("{key:?} was taken away")));
         }
+        services += usize::from(*packets > 0);
+        let old: Vec<_> = order.iter().filter(|d| new.contains(d)).collect();
+        let kept: Vec<_> = new.iter().filter(|d| order.contains(d)).collect();
+        if old != kept {
+            return Err(lab::Error::new(format!("{key:?}: {old:?} became {kept:?}")));
+        }
+        servers += kept.len().saturating_sub(1);
     }
-    Ok(found)
+    Ok((services, servers))
 }
 
 /// Sends datagrams of many sockets to every service that has an address.
@@ -155,25 +174,23 @@ fn any_configuration_follows_any_other() -> Result<()> {
     let daemon = Daemon::start(&host, &Subject::ours()?, &first)?;
     let mut table = started(&first)?;
     await_table(&host, &table)?;
-    let mut watched = 0;
+    let mut ipvs = host.run(IpvsSocket::open)?.expect("a socket needs no privilege");
+    assert!(ipvs.connect().expect("the kernel answers"));
+    let (mut services, mut servers) = (0, 0);
     for step in 0..STEPS {
         load(&host)?;
-        let before = counters(&host)?;
+        let before = seen(&mut ipvs);
         let next = config(&mut random);
         daemon.reload(&next)?;
         let wanted = started(&next)?;
-        await_table(&host, &wanted)
-            .map_err(|e| lab::Error::new(format!("step {step}: {e}\nreloaded to:\n{next}")))?;
-        let after = counters(&host)?;
-        for (place, conns) in before.iter().filter(|(_, conns)| **conns > 0) {
-            if let Some(now) = after.get(place) {
-                watched += 1;
-                assert!(now >= conns, "step {step}: {place:?} was taken away\n{next}");
-            }
-        }
+        let context = |e| lab::Error::new(format!("step {step}: {e}\nreloaded to:\n{next}"));
+        await_table(&host, &wanted).map_err(context)?;
+        let (more, beside) = stayed(&before, &seen(&mut ipvs)).map_err(context)?;
+        (services, servers) = (services + more, servers + beside);
         table = wanted;
     }
     assert_ne!(table, [""; 0]);
-    assert!(watched > STEPS, "only {watched} servers with connections stayed");
+    assert!(services > STEPS, "only {services} services with packets stayed");
+    assert!(servers > STEPS, "only {servers} servers stayed");
     Ok(())
 }
