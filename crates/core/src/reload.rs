@@ -103,7 +103,9 @@ impl Core {
         let mut told = Vec::new();
         for slot in &mut self.slots {
             let Some(child) = &mut slot.child else { continue };
+            // With --dump-conf every role shows what it runs.
             if child.running == Some(self.generation)
+                && !self.options.dump_conf
                 && setup::is_same(slot.role, &self.config, &config)
             {
                 child.unchanged = Some(generation);
