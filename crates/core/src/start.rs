@@ -32,18 +32,20 @@ const EXIT_SOFTWARE: i32 = 70;
 /// Where the kernel keeps the pattern of core dumps' names.
 const CORE_PATTERN: &str = "/proc/sys/kernel/core_pattern";
 
-/// Runs core with this process's command line; returns the exit status.
-pub fn run() -> i32 {
-    let args: Vec<String> = std::env::args_os().map(|a| a.to_string_lossy().into_owned()).collect();
-    let mut options = match cli::parse(&args, &mut io::stdout(), &mut io::stderr()) {
+/// Runs core with this process's command line `args`; returns the exit status.
+/// `genhash` is what the option of that name becomes: it gets the arguments
+/// after it.
+pub fn run(args: &[String], genhash: impl FnOnce(Vec<String>) -> i32) -> i32 {
+    let mut options = match cli::parse(args, &mut io::stdout(), &mut io::stderr()) {
         Parsed::Exit(status) => return status,
+        Parsed::Genhash(args) => return genhash(args),
         Parsed::Run(options) => *options,
     };
     options.conf_file = Some(load::main_file(options.conf_file.as_deref()));
     if let Some(file) = &options.config_test {
         return config_test::run(&options, file);
     }
-    daemon(options, &args).unwrap_or_else(|stop| match stop {
+    daemon(options, args).unwrap_or_else(|stop| match stop {
         Stop::Exit(status) => status,
         Stop::Failed(what, e) => {
             error!("{what}: {e}");

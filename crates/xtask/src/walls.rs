@@ -56,7 +56,7 @@ const WALLS: &[Wall] = &[
     },
     Wall {
         name: "checkd",
-        may: &["types", "model", "check-proto", "netlink", "rt", "ipc"],
+        may: &["types", "model", "check-proto", "netlink", "rt", "ipc", "tls"],
         never: &["conf", "vrrpd", "bfdd", "core", "vrrp-proto", "bfd-proto"],
     },
     Wall {
@@ -66,8 +66,15 @@ const WALLS: &[Wall] = &[
     },
     Wall {
         name: "core",
-        may: &["types", "conf", "model", "ipc", "rt"],
+        may: &["types", "conf", "getopt", "model", "ipc", "rt"],
         never: &["vrrp-proto", "bfd-proto", "check-proto", "netlink", "vrrpd", "checkd", "bfdd"],
+    },
+    Wall { name: "getopt", may: &[], never: SYSTEM },
+    Wall { name: "tls", may: &[], never: SYSTEM },
+    Wall {
+        name: "genhash",
+        may: &["check-proto", "getopt", "model", "tls"],
+        never: &["conf", "core", "ipc", "mio", "rt", "vrrpd", "checkd", "bfdd"],
     },
     Wall {
         name: "sim",

@@ -1,8 +1,8 @@
 //! The manual page `keepalived(8)`, in man(7) macros. Its options come from
 //! the table.
 
-use super::getopt::Spec;
 use super::table::OPTIONS;
+use getopt::Spec;
 use std::fmt::Write as _;
 
 const HEAD: &str = r#".TH KEEPALIVED 8 "" "keepalived-rs" "System administration"

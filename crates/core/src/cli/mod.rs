@@ -3,7 +3,6 @@
 //! Owns options, their messages and the exit statuses that they cause. Never
 //! acts on an option beyond printing.
 
-mod getopt;
 mod manual;
 mod table;
 
@@ -133,6 +132,8 @@ impl Default for Options {
 pub enum Parsed {
     /// Go on with these options.
     Run(Box<Options>),
+    /// Be genhash with these arguments.
+    Genhash(Vec<String>),
     /// All is said; exit with this status.
     Exit(i32),
 }
@@ -149,7 +150,10 @@ pub fn parse(args: &[String], out: &mut dyn Write, err: &mut dyn Write) -> Parse
     macro_rules! say {
         ($to:expr, $($arg:tt)*) => { let _ = write!($to, $($arg)*); };
     }
-    for (nth, item) in Getopt::new(OPTIONS, args.iter().skip(1).cloned()).enumerate() {
+    let mut items = Getopt::new(OPTIONS, args.iter().skip(1).cloned());
+    let mut first = true;
+    while let Some(item) = items.next() {
+        let is_first = core::mem::take(&mut first);
         match item {
             Item::Word(w) => words.push(w),
             Item::Unknown(w) => {
@@ -171,15 +175,14 @@ pub fn parse(args: &[String], out: &mut dyn Write, err: &mut dyn Write) -> Parse
                 }
                 Opt::Signum => return signum(&value.unwrap_or_default(), out, err),
                 Opt::Genhash => {
-                    if nth > 0 {
+                    if !is_first {
                         let name = if long { "genhash" } else { "-T" };
                         say!(
                             err,
                             "Warning -- `{name}` not used as first option, previous options ignored\n"
                         );
                     }
-                    say!(err, "genhash is not part of this version of keepalived-rs yet\n");
-                    return Parsed::Exit(1);
+                    return Parsed::Genhash(items.rest().collect());
                 }
                 opt => {
                     if let Err(what) = apply(&mut options, opt, value.unwrap_or_default()) {
@@ -307,8 +310,20 @@ mod tests {
     fn options(line: &str) -> Options {
         match run(line).0 {
             Parsed::Run(o) => *o,
-            Parsed::Exit(status) => panic!("{line}: exit {status}"),
+            other => panic!("{line}: {other:?}"),
         }
+    }
+
+    #[test]
+    fn genhash_gets_what_follows_it() {
+        let words = |line: &str| match run(line) {
+            (Parsed::Genhash(words), _, err) => (words.join(" "), err),
+            (other, ..) => panic!("{line}: {other:?}"),
+        };
+        assert_eq!(words("-T -s ::1 -Z"), ("-s ::1 -Z".into(), String::new()));
+        let (rest, said) = words("-n --genhash -u /");
+        assert_eq!(rest, "-u /");
+        assert!(said.starts_with("Warning -- `genhash` not used as first option"), "{said}");
     }
 
     #[test]

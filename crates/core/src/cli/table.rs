@@ -1,6 +1,6 @@
 //! The options of the daemon as data: parser and help are made from it.
 
-use super::getopt::{Arg, Spec};
+use getopt::{Arg, Spec};
 
 /// What an option means.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]

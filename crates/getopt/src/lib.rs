@@ -53,6 +53,11 @@ impl<'t, S: Spec, I: Iterator<Item = String>> Getopt<'t, S, I> {
         Getopt { table, args, cluster: String::new(), only_words: false }
     }
 
+    /// The words that have not been read yet.
+    pub fn rest(self) -> I {
+        self.args
+    }
+
     fn short(&mut self, letter: char) -> Item<'t, S> {
         let Some(spec) = self.table.iter().find(|s| s.short() == Some(letter)) else {
             return Item::Unknown(format!("-{letter}"));
