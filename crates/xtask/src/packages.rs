@@ -29,6 +29,7 @@ pub const FOR_TESTS: &[Package] = &[
     Package { name: "tshark", proof: "tshark", why: "an independent judge of our packets" },
     Package { name: "iproute2", proof: "ip", why: "an independent view of addresses and links" },
     Package { name: "nftables", proof: "nft", why: "an independent view of firewall rules" },
+    Package { name: "openssl", proof: "openssl", why: "a server that speaks TLS" },
     Package { name: "ipvsadm", proof: "ipvsadm", why: "an independent view of the IPVS table" },
     GUEST,
     MODULES,
