@@ -22,7 +22,11 @@ fn the_manual_page_matches_the_options() {
 fn every_difference_of_processes_names_a_test_that_exists() {
     let text = std::fs::read_to_string(root().join("docs/compat/differences.md")).unwrap();
     let mut rows = 0;
-    for (area, place) in [("core", "crates/core/src"), ("keepalived", "bin/keepalived")] {
+    for (area, place) in [
+        ("core", "crates/core/src"),
+        ("getopt", "crates/getopt/src"),
+        ("keepalived", "bin/keepalived"),
+    ] {
         let mark = format!("`{area}: ");
         for row in text.lines().filter(|l| l.starts_with('|') && l.contains(&mark)) {
             let named = row.rsplit(&mark).next().unwrap().split('`').next().unwrap();
