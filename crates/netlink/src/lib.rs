@@ -8,12 +8,14 @@
 //! - [`addr`], [`link`], [`route`], [`rule`]: `RTM_*ADDR`, `RTM_*LINK`, `RTM_*ROUTE`, `RTM_*RULE`.
 //! - [`nft`][]: nf_tables.
 //! - [`genl`][], [`ipvs`][]: generic netlink, and IPVS over it.
+//! - [`connector`]: news of processes.
 //! - [`socket`]: [`NlSocket`], for single requests, dumps and notifications.
 //! - [`sysctl`]: settings of IPv4 and IPv6 that netlink does not reach.
 //! - [`batch`]: [`Batch`], many requests per system call, answers counted.
 
 pub mod addr;
 pub mod batch;
+pub mod connector;
 pub mod error;
 pub mod genl;
 pub mod ipvs;
@@ -27,6 +29,7 @@ pub mod wire;
 
 pub use addr::{AddrEvent, AddrSpec};
 pub use batch::{Batch, Outcome, Pace, Seq};
+pub use connector::{ProcEvent, ProcSocket};
 pub use error::NlError;
 pub use ipvs::IpvsSocket;
 pub use link::{Link, LinkChange, NewLink};
