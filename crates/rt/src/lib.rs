@@ -9,11 +9,13 @@
 //! - [`spawn`]: starting roles and scripts, collecting the ended ones.
 //! - [`privs`], [`resources`]: what a role may do; how it is scheduled and limited.
 //! - [`log_sink`]: where log lines go, without ever waiting for it.
+//! - [`client`]: sockets of health checks.
 //! - [`linkbeat`]: whether a link is there, asked of its driver.
 //! - [`netns`]: sockets of another network namespace.
 //! - [`sock`], [`mmsg`]: VRRP's sockets; many datagrams per system call.
 
 pub mod channel;
+pub mod client;
 pub mod clock;
 mod exec;
 pub mod fdpass;
