@@ -130,7 +130,7 @@ fn a_higher_advert_may_be_answered(subject: &Subject) -> Result<()> {
     let mut lan = Lan::new()?;
     let a = Instance { advert: Duration::from_secs(2), ..v3(100) };
     let answers = a.clone().with("higher_prio_send_advert true");
-    let daemon = lan.start_a(subject, std::slice::from_ref(&answers))?;
+    let mut daemon = lan.start_a(subject, std::slice::from_ref(&answers))?;
     let stranger = Capture::keeping(&lan.onlooker, "eth0", |_| false)?;
     let higher = Craft { interval: 200, ..Craft::new(3, [192, 0, 2, 9], 51, 200, &[VIP.into()]) };
     lan.await_advert_of(&a)?;
@@ -140,6 +140,7 @@ fn a_higher_advert_may_be_answered(subject: &Subject) -> Result<()> {
     let (_, answer) = lan.await_advert_of(&a)?;
     assert_eq!(answer.src.to_string(), "192.0.2.1");
     // The backup is silent: what was heard is not an advert that was due.
+    daemon.await_log("with higher priority 200")?;
     assert_eq!(daemon.log.count("Entering MASTER STATE"), 1);
     Ok(())
 }
