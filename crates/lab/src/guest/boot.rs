@@ -78,10 +78,12 @@ impl Boot {
              ip link set lo up\n\
              echo 4 >/proc/sys/kernel/printk\n",
         );
+        // The cache lies in the target folder, beside the programs.
+        let target = quoted(cache.parent().unwrap_or(cache).as_os_str());
         let cache = quoted(cache.as_os_str());
         let folder = quoted(job.folder.as_os_str());
         // What lies in a folder that is now covered is shown again.
-        for seen in [&cache, &folder] {
+        for seen in [&target, &cache, &folder] {
             let _ = writeln!(
                 text,
                 "test -d {seen} || {{ mkdir -p {seen}; mount -t hostfs -o ro,{seen} none {seen}; }}"
