@@ -94,8 +94,8 @@ pub enum ParamMatch {
     None,
     /// All equal.
     Exact,
-    /// All but the last equal, the last a prefix.
+    /// The first ones equal; more may follow.
     Partial,
-    /// The first ones equal.
+    /// As [`ParamMatch::Partial`], and the last one need only begin so.
     Initial,
 }

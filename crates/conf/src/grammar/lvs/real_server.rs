@@ -34,12 +34,10 @@ static KEYWORDS: &[Keyword] = &[
         .default("0")
         .set(|cx, a| cx.build.lvs.rs.rare().lthreshold = a.num(0)),
     kw("inhibit_on_failure", "Failure sets weight 0 and does not remove.")
-        .acted()
         .args(&[BOOL])
         .default("that of the virtual server")
         .set(|cx, a| cx.build.lvs.rs.own.inhibit_on_failure = Some(a.flag(0))),
     kw("alpha", "Checkers start as failed.")
-        .acted()
         .args(&[BOOL])
         .default("that of the virtual server")
         .set(|cx, a| cx.build.lvs.rs.own.alpha = Some(a.flag(0))),

@@ -102,7 +102,7 @@ pub static VIRTUAL_SERVER: Block = Block::new(
             .args(TIMEOUT)
             .default("5")
             .set(|cx, a| cx.build.lvs.vs.own.connect_timeout = a.opt_secs(0)),
-        ipvs("inhibit_on_failure", "Real servers that fail get weight 0 and stay.", |cx, a| {
+        flag("inhibit_on_failure", "Real servers that fail get weight 0 and stay.", |cx, a| {
             server::no_value(cx, a);
             cx.build.lvs.vs.own.inhibit_on_failure = Some(true);
         }),
@@ -110,7 +110,7 @@ pub static VIRTUAL_SERVER: Block = Block::new(
             server::no_value(cx, a);
             cx.build.lvs.vs.ha_suspend = true;
         }),
-        ipvs("alpha", "Checkers start as failed.", |cx, a| {
+        flag("alpha", "Checkers start as failed.", |cx, a| {
             server::no_value(cx, a);
             cx.build.lvs.vs.own.alpha = Some(true);
         }),
@@ -119,14 +119,12 @@ pub static VIRTUAL_SERVER: Block = Block::new(
             cx.build.lvs.vs.omega = true;
         }),
         kw("quorum", "Least total weight of live real servers.")
-            .acted()
             .args(&[int(1, U32).lenient()])
             .default("1")
             .or_use(1)
             .invalid("{kw} '{}' is invalid - using 1")
             .set(|cx, a| cx.build.lvs.vs.quorum = a.opt_num(0)),
         kw("hysteresis", "By how much the quorum must be exceeded and missed.")
-            .acted()
             .args(&[int(0, U32).lenient()])
             .default("0")
             .set(|cx, a| cx.build.lvs.vs.hysteresis = a.num(0)),
@@ -155,16 +153,14 @@ pub static VIRTUAL_SERVER: Block = Block::new(
             .refuse_extra("{kw} takes one name - ignoring")
             .set(|cx, a| cx.build.lvs.vs.snmp_name = a.opt_string(0)),
         kw("sorry_server", "Server that is used without quorum.")
-            .acted()
             .args(&[word("ADDR"), word("PORT").opt()])
             .set(sorry::set),
-        ipvs(
+        flag(
             "sorry_server_inhibit",
             "Keep the sorry server with weight 0 while unused.",
             sorry::inhibit,
         ),
         kw("sorry_server_lvs_method", "Forwarding of the sorry server.")
-            .acted()
             .args(METHOD)
             .default("lvs_method")
             .set(sorry::method),
@@ -185,7 +181,7 @@ const fn flag(name: &'static str, help: &'static str, set: super::super::Setter)
     kw(name, help).default("off").set(set)
 }
 
-/// A flag that IPVS or the pool alone acts upon.
+/// A flag that IPVS acts upon.
 const fn ipvs(name: &'static str, help: &'static str, set: super::super::Setter) -> Keyword {
     flag(name, help, set).acted()
 }
