@@ -9,6 +9,7 @@ use crate::counters::Counters;
 use crate::diagnosis::Diagnosis;
 use crate::event::{Cause, Event, InstanceEvent, Reason, State, Told};
 use crate::fsm;
+use crate::hold::Hold;
 use crate::links::Links;
 use crate::pace::Pacer;
 use crate::packet::{AuthTx, Build, Flavour};
@@ -47,44 +48,14 @@ pub struct Vip {
     pub addr: Arc<Address>,
     /// Not advertised.
     pub excluded: bool,
-    /// The interface it was asked to be on; `None` while it is not wanted.
-    pub on: Option<IfIndex>,
-    /// The interface it was last asked to be on.
-    pub asked: Option<IfIndex>,
-    /// Requests to add it that the kernel has not answered yet. Before the
-    /// last of them is, a removal is the echo of our own, earlier one.
-    pub owed: u32,
-    /// The kernel told that it is where we want it.
-    pub confirmed: bool,
+    /// The interface that it is on.
+    pub hold: Hold<IfIndex>,
 }
 
 impl Vip {
     /// One that is not in place.
     pub fn new(addr: &Address, excluded: bool) -> Self {
-        Vip {
-            addr: Arc::new(addr.clone()),
-            excluded,
-            on: None,
-            asked: None,
-            owed: 0,
-            confirmed: false,
-        }
-    }
-
-    /// It is asked for on `ifindex`.
-    pub fn ask(&mut self, ifindex: IfIndex) {
-        if self.asked != Some(ifindex) {
-            // Nothing more will be heard from where it was.
-            self.owed = 0;
-        }
-        (self.on, self.asked, self.confirmed) = (Some(ifindex), Some(ifindex), false);
-        self.owed += 1;
-    }
-
-    /// The kernel answered a request to add it: it is there, or it was.
-    pub fn answered(&mut self, there: bool) {
-        self.owed = self.owed.saturating_sub(1);
-        self.confirmed |= there && self.owed == 0 && self.on.is_some();
+        Vip { addr: Arc::new(addr.clone()), excluded, hold: Hold::default() }
     }
 
     /// The address without its length.
@@ -485,15 +456,14 @@ impl Instance {
 
     /// The virtual address `prefix`, when it was asked for on that interface.
     pub fn asked_vip(&mut self, on: IfIndex, prefix: Prefix) -> Option<&mut Vip> {
-        self.vips.iter_mut().find(|v| v.asked == Some(on) && v.addr.prefix == prefix)
+        self.vips.iter_mut().find(|v| v.hold.asked == Some(on) && v.addr.prefix == prefix)
     }
 
     /// Asks for the removal of a virtual address.
     pub fn remove_vip(&mut self, index: usize, links: &Links, out: &mut Out) {
         let owner = crate::action::Owner::Instance(self.id);
         let Some(vip) = self.vips.get_mut(index) else { return };
-        vip.confirmed = false;
-        if let Some(ifindex) = vip.on.take()
+        if let Some(ifindex) = vip.hold.release()
             && links.get(ifindex).is_some()
         {
             let (addr, excluded) = (vip.addr.clone(), vip.excluded);

@@ -17,6 +17,7 @@ mod explain;
 mod fsm;
 pub mod garp;
 mod group;
+mod hold;
 pub mod input;
 mod instance;
 mod links;

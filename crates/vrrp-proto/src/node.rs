@@ -14,7 +14,7 @@ use crate::pace::Pacer;
 use crate::packet::Raw;
 use crate::receive;
 use crate::sockets::Sockets;
-use crate::statics::Static;
+use crate::statics::Statics;
 use crate::timers::Timers;
 use crate::track::Tracked;
 use core::net::IpAddr;
@@ -40,7 +40,7 @@ pub struct Node {
     /// Handles in configuration order.
     pub(crate) order: Vec<InstanceId>,
     pub(crate) groups: Vec<Group>,
-    pub(crate) statics: Vec<Static>,
+    pub(crate) statics: Statics,
     pub(crate) tracks: Vec<Tracked>,
     pub(crate) links: Links,
     pub(crate) sockets: Sockets,
@@ -86,7 +86,7 @@ impl Node {
             instances: Vec::new(),
             order: Vec::new(),
             groups: Vec::new(),
-            statics: Vec::new(),
+            statics: Statics::default(),
             tracks: Vec::new(),
             links: Links::default(),
             sockets: Sockets::default(),
@@ -388,7 +388,7 @@ impl Node {
             if let Some(Some(i)) = self.instances.get_mut(id.index())
                 && let Some(vip) = i.asked_vip(fact.ifindex, fact.prefix)
             {
-                vip.answered(true);
+                vip.hold.answered(true);
             }
         }
         self.static_changed(fact, true, at);
@@ -403,8 +403,7 @@ impl Node {
             let lost = self.on(id, at, |i, _| {
                 let state = i.state;
                 let vip = i.asked_vip(fact.ifindex, fact.prefix)?;
-                let lost = vip.confirmed && !vip.addr.no_track && state == State::Master;
-                vip.confirmed = false;
+                let lost = vip.hold.removed() && !vip.addr.no_track && state == State::Master;
                 lost.then_some(())
             });
             if lost.flatten().is_some() {
@@ -435,9 +434,9 @@ impl Node {
             }
         }
         // Answers may have been lost: what is there now counts.
-        let vips = self.instances.iter_mut().flatten().flat_map(|i| &mut i.vips);
-        for vip in vips.chain(self.statics.iter_mut().map(|s| &mut s.vip)) {
-            vip.owed = 0;
+        self.statics.forget_owed();
+        for vip in self.instances.iter_mut().flatten().flat_map(|i| &mut i.vips) {
+            vip.hold.owed = 0;
         }
         for fact in facts {
             self.addr_added(*fact, at);
@@ -456,7 +455,7 @@ impl Node {
         const EADDRNOTAVAIL: i32 = 99;
         self.on(id, at, |i, env| {
             if adding && let Some(v) = i.vips.iter_mut().find(|v| v.addr == *addr) {
-                v.answered(errno == EEXIST);
+                v.hold.answered(errno == EEXIST);
             }
             // Gone already: with the primary of its subnet, or by hand.
             if (adding, errno) != (true, EEXIST) && (adding, errno) != (false, EADDRNOTAVAIL) {
@@ -477,10 +476,7 @@ impl Node {
         for id in self.order.clone() {
             self.on(id, at, |i, env| i.stop(env));
         }
-        self.remove_statics(&self.statics, at);
-        for s in &mut self.statics {
-            (s.vip.on, s.vip.confirmed) = (None, false);
-        }
+        self.withdraw_statics(at);
         for id in self.order.clone() {
             self.on(id, at, |i, env| i.notify(env, Told::Stop));
         }

@@ -271,7 +271,7 @@ impl Node {
 
     fn build_index(&self) -> Index {
         let mut index = Index {
-            links: self.static_devices().into_iter().map(|d| (d, Vec::new())).collect(),
+            links: self.statics.devices().map(|d| (d, Vec::new())).collect(),
             tracks: vec![Vec::new(); self.tracks.len()],
             ..Index::default()
         };
@@ -383,7 +383,7 @@ fn set_new_addresses(i: &mut Instance, env: &mut Env<'_>) {
     i.advertise(env, i.advertised());
     i.timer = Some(env.now + i.config.advert_int);
     let new: Vec<usize> =
-        (0..i.vips.len()).filter(|n| i.vips.get(*n).is_some_and(|v| v.on.is_none())).collect();
+        (0..i.vips.len()).filter(|n| i.vips.get(*n).is_some_and(|v| v.hold.on.is_none())).collect();
     for n in &new {
         i.set_vip(*n, env);
     }

@@ -8,9 +8,9 @@ use crate::input::AddrFact;
 use crate::instance::Vip;
 use crate::node::{At, Node};
 use model::net::Address;
-use std::collections::HashSet;
+use std::collections::{HashMap, HashSet};
 use std::sync::Arc;
-use types::Prefix;
+use types::{IfIndex, Prefix};
 
 /// Where static addresses go that name no interface, unless
 /// `default_interface` says otherwise.
@@ -24,8 +24,57 @@ pub(crate) struct Static {
 }
 
 /// What makes two static addresses the same.
-fn key(s: &Static) -> (Prefix, u8, Option<&str>, &str) {
+type Key<'a> = (Prefix, u8, Option<&'a str>, &'a str);
+
+fn key(s: &Static) -> Key<'_> {
     (s.vip.addr.prefix, s.vip.addr.scope, s.vip.addr.label.as_deref(), &s.dev)
+}
+
+/// All static addresses.
+#[derive(Debug, Default)]
+pub(crate) struct Statics {
+    list: Vec<Static>,
+    by_dev: HashMap<Arc<str>, Vec<usize>>,
+    by_prefix: HashMap<Prefix, Vec<usize>>,
+}
+
+impl Statics {
+    fn new(list: Vec<Static>) -> Self {
+        let mut statics = Statics::default();
+        for (n, s) in list.iter().enumerate() {
+            statics.by_dev.entry(s.dev.clone()).or_default().push(n);
+            statics.by_prefix.entry(s.vip.addr.prefix).or_default().push(n);
+        }
+        statics.list = list;
+        statics
+    }
+
+    /// Those on an interface; `None` is all.
+    fn on(&self, ifname: Option<&str>) -> Vec<usize> {
+        match ifname {
+            None => (0..self.list.len()).collect(),
+            Some(name) => self.by_dev.get(name).cloned().unwrap_or_default(),
+        }
+    }
+
+    /// The address that was asked for on that interface.
+    fn asked(&mut self, on: IfIndex, prefix: Prefix) -> Option<&mut Static> {
+        let found = self.by_prefix.get(&prefix)?.iter().find(|n| {
+            let hold = self.list.get(**n).map(|s| &s.vip.hold);
+            hold.is_some_and(|h| h.asked.or(h.on) == Some(on))
+        })?;
+        self.list.get_mut(*found)
+    }
+
+    /// Answers may have been lost.
+    pub fn forget_owed(&mut self) {
+        self.list.iter_mut().for_each(|s| s.vip.hold.owed = 0);
+    }
+
+    /// Interfaces that static addresses are on.
+    pub fn devices(&self) -> impl Iterator<Item = Arc<str>> + '_ {
+        self.by_dev.keys().cloned()
+    }
 }
 
 impl Node {
@@ -40,14 +89,20 @@ impl Node {
                 dev: a.dev.as_deref().unwrap_or(default).into(),
             })
             .collect();
-        let mut old = core::mem::take(&mut self.statics);
-        for s in &mut new {
-            if let Some(n) = old.iter().position(|o| key(o) == key(s)) {
-                *s = old.swap_remove(n);
+        let old = core::mem::take(&mut self.statics).list;
+        let mut known: HashMap<Key<'_>, usize> = HashMap::new();
+        for (n, s) in old.iter().enumerate() {
+            known.entry(key(s)).or_insert(n);
+        }
+        let same: Vec<Option<usize>> = new.iter().map(|s| known.remove(&key(s))).collect();
+        for (s, n) in new.iter_mut().zip(&same) {
+            if let Some(kept) = n.and_then(|n| old.get(n)) {
+                *s = kept.clone();
             }
         }
-        self.statics = new;
-        old
+        let kept: HashSet<usize> = same.into_iter().flatten().collect();
+        self.statics = Statics::new(new);
+        old.into_iter().enumerate().filter(|(n, _)| !kept.contains(n)).map(|(_, s)| s).collect()
     }
 
     /// Puts the static addresses of an interface where they belong; `None` is
@@ -56,17 +111,18 @@ impl Node {
         if !self.started {
             return;
         }
-        for s in self.statics.iter_mut().filter(|s| ifname.is_none_or(|n| n == &*s.dev)) {
+        for n in self.statics.on(ifname) {
+            let Some(s) = self.statics.list.get_mut(n) else { continue };
             let Some(link) = self.links.named(&s.dev) else {
-                s.vip.on = None;
+                s.vip.hold.on = None;
                 continue;
             };
-            let placed = s.vip.on == Some(link.index);
-            if placed && (s.vip.owed > 0 || link.has(s.vip.addr.prefix) || !link.up) {
+            let placed = s.vip.hold.on == Some(link.index);
+            if placed && (s.vip.hold.owed > 0 || link.has(s.vip.addr.prefix) || !link.up) {
                 continue;
             }
             if link.has(s.vip.addr.prefix) {
-                (s.vip.on, s.vip.confirmed) = (Some(link.index), true);
+                (s.vip.hold.on, s.vip.hold.confirmed) = (Some(link.index), true);
                 continue;
             }
             if placed {
@@ -79,10 +135,18 @@ impl Node {
         }
     }
 
+    /// Removes every static address.
+    pub(crate) fn withdraw_statics(&mut self, at: &mut At<'_>) {
+        self.remove_statics(&self.statics.list, at);
+        for s in &mut self.statics.list {
+            s.vip.hold.release();
+        }
+    }
+
     /// Removes static addresses that are in place.
     pub(crate) fn remove_statics(&self, gone: &[Static], at: &mut At<'_>) {
         for s in gone {
-            if let Some(ifindex) = s.vip.on
+            if let Some(ifindex) = s.vip.hold.on
                 && self.links.get(ifindex).is_some()
             {
                 at.out.actions.push(Action::DelAddr {
@@ -99,30 +163,22 @@ impl Node {
     /// The kernel tells of an address that may be a static one: one that
     /// somebody removed is put back at once, while its link is up.
     pub(crate) fn static_changed(&mut self, fact: AddrFact, there: bool, at: &mut At<'_>) {
-        let same = |s: &&mut Static| {
-            s.vip.asked.or(s.vip.on) == Some(fact.ifindex) && s.vip.addr.prefix == fact.prefix
-        };
-        let Some(s) = self.statics.iter_mut().find(same) else { return };
+        let Some(s) = self.statics.asked(fact.ifindex, fact.prefix) else { return };
         if there {
-            s.vip.answered(true);
+            s.vip.hold.answered(true);
             return;
         }
-        let lost = core::mem::take(&mut s.vip.confirmed) && self.started && !s.vip.addr.no_track;
+        let lost = s.vip.hold.removed() && self.started && !s.vip.addr.no_track;
         if lost && self.links.get(fact.ifindex).is_some_and(|l| l.up) {
             let (addr, ifname) = (fact.prefix, s.dev.clone());
             at.out.report(Event::StaticRestored { addr, ifname });
             add(s, fact.ifindex, at);
         }
     }
-
-    /// Interfaces that static addresses are on.
-    pub(crate) fn static_devices(&self) -> HashSet<Arc<str>> {
-        self.statics.iter().map(|s| s.dev.clone()).collect()
-    }
 }
 
-fn add(s: &mut Static, ifindex: types::IfIndex, at: &mut At<'_>) {
-    s.vip.ask(ifindex);
+fn add(s: &mut Static, ifindex: IfIndex, at: &mut At<'_>) {
+    s.vip.hold.ask(ifindex);
     let addr = s.vip.addr.clone();
     let owner = Owner::Static;
     at.out.actions.push(Action::AddAddr { owner, ifindex, addr, excluded: false });

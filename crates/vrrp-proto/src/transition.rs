@@ -151,7 +151,7 @@ impl Instance {
         match self.device(&addr, env.links) {
             Ok(ifindex) => {
                 if let Some(vip) = self.vips.get_mut(index) {
-                    vip.ask(ifindex);
+                    vip.hold.ask(ifindex);
                 }
                 let owner = Owner::Instance(self.id);
                 env.out.actions.push(Action::AddAddr { owner, ifindex, addr, excluded });
@@ -166,7 +166,7 @@ impl Instance {
     /// Removes every virtual address that is in place.
     pub fn remove_addresses(&mut self, env: &mut Env<'_>) {
         for excluded in [false, true] {
-            if !self.vips.iter().any(|v| v.excluded == excluded && v.on.is_some()) {
+            if !self.vips.iter().any(|v| v.excluded == excluded && v.hold.on.is_some()) {
                 continue;
             }
             self.report(env.out, InstanceEvent::Addresses { set: false, excluded });
@@ -209,7 +209,7 @@ impl Instance {
     /// `count` GARPs for every virtual address in place.
     pub fn garp_all(&mut self, env: &mut Env<'_>, count: u32) {
         for vip in &self.vips {
-            if let Some(ifindex) = vip.on {
+            if let Some(ifindex) = vip.hold.on {
                 self.garp(env, vip.ip(), ifindex, count);
             }
         }
@@ -219,7 +219,7 @@ impl Instance {
     pub fn garp_vip(&mut self, index: usize, env: &mut Env<'_>) {
         let count = self.config.garp.master_repeat;
         if let Some(vip) = self.vips.get(index)
-            && let Some(ifindex) = vip.on
+            && let Some(ifindex) = vip.hold.on
         {
             self.garp(env, vip.ip(), ifindex, count);
         }
@@ -277,7 +277,7 @@ impl Instance {
     /// `garp_extra_if`: adverts do not tell switches where addresses on other
     /// interfaces are, so packets do, now and then.
     pub fn schedule_extra(&mut self, now: Mono) {
-        let elsewhere = self.vips.iter().any(|v| v.on.is_some() && v.on != self.ifindex);
+        let elsewhere = self.vips.iter().any(|v| v.hold.on.is_some() && v.hold.on != self.ifindex);
         let extra = self.config.garp.extra_if.filter(|e| elsewhere && !e.interval.is_zero());
         self.garp_extra = extra.map(|e| now + e.interval);
     }
@@ -289,7 +289,7 @@ impl Instance {
         let mut done: Vec<IfIndex> = Vec::new();
         for vip in &self.vips {
             let vmac = vip.addr.use_vmac || self.config.vmac_addr;
-            if let Some(ifindex) = vip.on.filter(|on| Some(*on) != self.ifindex)
+            if let Some(ifindex) = vip.hold.on.filter(|on| Some(*on) != self.ifindex)
                 && (extra.all || vmac)
                 && !done.contains(&ifindex)
             {
