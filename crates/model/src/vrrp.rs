@@ -228,7 +228,7 @@ pub struct Vmac {
 }
 
 /// `use_ipvlan`.
-#[derive(Debug, Clone, PartialEq, Eq, Default, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Eq, Hash, Default, Serialize, Deserialize)]
 pub struct Ipvlan {
     /// Interface name; `None` is generated.
     pub name: Option<String>,
@@ -241,7 +241,7 @@ pub struct Ipvlan {
 }
 
 /// ipvlan mode flags.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize, Deserialize)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Default, Serialize, Deserialize)]
 pub enum IpvlanMode {
     /// Bridge.
     #[default]

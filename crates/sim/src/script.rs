@@ -403,6 +403,7 @@ pub fn link(words: &mut dyn Iterator<Item = &str>) -> Result<LinkFact, Error> {
         ethernet: true,
         mac: [2, 0, 0, 0, 0, index as u8],
         mtu: 1500,
+        ..LinkFact::default()
     };
     for word in words {
         match word {
@@ -435,6 +436,7 @@ fn describe(action: &Action) -> String {
     let who = |o: &Owner| match o {
         Owner::Instance(id) => format!("{}", id.0),
         Owner::Static => "static".to_owned(),
+        Owner::Link => "link".to_owned(),
     };
     match action {
         Action::OpenSocket { id, key, .. } => {
@@ -455,6 +457,8 @@ fn describe(action: &Action) -> String {
             if *best_effort { " best effort" } else { "" }
         ),
         Action::Garp(g) => format!("garp {} on {} x{}", g.addr, g.ifindex.0, g.count),
+        Action::MakeLink(l) => format!("make {} on {}: {:?}", l.name, l.parent.0, l.kind),
+        Action::RemoveLink { name } => format!("remove link {name}"),
         Action::CancelGarps { instance } => format!("cancel garps of {}", instance.0),
         Action::Report(event) => describe_event(event),
     }

@@ -147,7 +147,10 @@ impl Driver {
                 }
             }
             Action::Garp(g) if g.count == 0 => return Err("no GARPs asked for".to_owned()),
-            Action::Garp(_) | Action::CancelGarps { .. } => {}
+            Action::Garp(_)
+            | Action::CancelGarps { .. }
+            | Action::MakeLink(_)
+            | Action::RemoveLink { .. } => {}
             Action::Report(event) => drop(event.to_string()),
         }
         Ok(())
@@ -328,6 +331,7 @@ fn link(b: &mut Bytes<'_>, n: u32) -> LinkFact {
         ethernet: true,
         mac: [2, 0, 0, 0, 0, n as u8],
         mtu: 1500,
+        ..LinkFact::default()
     }
 }
 

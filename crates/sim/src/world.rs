@@ -390,6 +390,8 @@ impl World {
             Action::AddAddr { addr, .. } => self.change_address(h, addr.prefix, true),
             Action::DelAddr { addr, .. } => self.change_address(h, addr.prefix, false),
             Action::SocketRoom { .. }
+            | Action::MakeLink(_)
+            | Action::RemoveLink { .. }
             | Action::Garp(_)
             | Action::CancelGarps { .. }
             | Action::Report(_) => {}
@@ -460,6 +462,7 @@ fn link(up: bool) -> LinkFact {
         ethernet: true,
         mac: [2, 0, 0, 0, 0, 2],
         mtu: 1500,
+        ..LinkFact::default()
     }
 }
 

@@ -43,6 +43,7 @@ fn started(count: usize) -> (Node, Out) {
             ethernet: true,
             mac: [2, 0, 0, 0, 0, 1],
             mtu: 1500,
+            ..LinkFact::default()
         };
         let prefix = Prefix { addr: IpAddr::from([10, 0, n as u8, 1]), len: 24 };
         node.handle(Mono::ZERO, Input::Link(link), &mut out);

@@ -23,6 +23,7 @@ use crate::event::Event;
 use core::net::IpAddr;
 use core::ops::Range;
 use model::net::Address;
+use model::vrrp::IpvlanMode;
 use std::sync::Arc;
 use types::{Family, IfIndex, InstanceId};
 
@@ -115,6 +116,8 @@ pub enum Owner {
     Instance(InstanceId),
     /// `static_ipaddress` and the like.
     Static,
+    /// The address that a virtual link sends from.
+    Link,
 }
 
 /// A request to the shell.
@@ -166,6 +169,14 @@ pub enum Action {
         /// Its absence is no error.
         best_effort: bool,
     },
+    /// Make a virtual link, or put right one that is there. The kernel's news of it says that it
+    /// is done, [`Input::LinkFailed`](crate::Input::LinkFailed) that it cannot be.
+    MakeLink(LinkSpec),
+    /// Remove a virtual link that was made.
+    RemoveLink {
+        /// Its name.
+        name: Arc<str>,
+    },
     /// Send gratuitous ARPs or unsolicited neighbour advertisements.
     Garp(Garp),
     /// Drop what is queued of this instance's [`Action::Garp`]s.
@@ -175,6 +186,58 @@ pub enum Action {
     },
     /// News, for logs, notifications, counters and dumps.
     Report(Event),
+}
+
+/// Kind of a virtual link, as far as it matters here.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+pub enum LinkKind {
+    /// A macvlan in private mode with this MAC.
+    Vmac([u8; 6]),
+    /// An ipvlan of layer 2.
+    Ipvlan(IpvlanMode),
+}
+
+impl LinkKind {
+    /// The MAC that it needs.
+    pub const fn mac(self) -> Option<[u8; 6]> {
+        match self {
+            LinkKind::Vmac(mac) => Some(mac),
+            LinkKind::Ipvlan(_) => None,
+        }
+    }
+
+    /// Whether one can be changed into the other.
+    pub const fn is_like(self, other: Self) -> bool {
+        matches!(
+            (self, other),
+            (LinkKind::Vmac(_), LinkKind::Vmac(_)) | (LinkKind::Ipvlan(_), LinkKind::Ipvlan(_))
+        )
+    }
+}
+
+/// What a virtual link is to be like.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct LinkSpec {
+    /// Its name.
+    pub name: Arc<str>,
+    /// Its kind.
+    pub kind: LinkKind,
+    /// The interface that it sits on.
+    pub parent: IfIndex,
+    /// Name of that.
+    pub parent_name: Arc<str>,
+    /// Device group.
+    pub group: u32,
+    /// The VRF that it belongs to, which is its parent's.
+    pub master: Option<IfIndex>,
+    /// Family of its virtual router: the settings of ARP and source checks depend on it.
+    pub family: Family,
+    /// Whether there will be IPv6 on it.
+    pub ipv6: bool,
+    /// The link that is to become this one, instead of a new one.
+    pub existing: Option<IfIndex>,
+    /// A link that is in its place and has to go first.
+    pub replaces: Option<IfIndex>,
 }
 
 /// `count` gratuitous ARPs (RFC 5227) or unsolicited neighbour advertisements

@@ -4,11 +4,18 @@
 //! Owns the step from the host's tables to one instance; computed anew each
 //! time, so the order of facts does not matter.
 
+use crate::action::{Action, Owner};
 use crate::event::{Cause, InstanceEvent, Reason, State};
+use crate::instance::Instance;
 use crate::node::{At, Node};
 use crate::sockets;
 use crate::track;
+use crate::vmac::{SourceChange, VmacKey};
+use model::net::Address;
 use types::InstanceId;
+
+/// `IFA_F_NODAD`: no duplicate address detection (`linux/if_addr.h`).
+const IFA_F_NODAD: u32 = 0x02;
 
 impl Node {
     /// Looks at instances again after something they depend on changed: first
@@ -18,11 +25,18 @@ impl Node {
             return;
         }
         let before: Vec<_> = ids.iter().map(|id| (*id, self.before(*id))).collect();
+        let mut begun = Vec::new();
         for id in ids {
+            let unbound = self.get(*id).is_some_and(|i| i.unbound);
             self.bind(*id, at);
+            if unbound && self.get(*id).is_some_and(|i| !i.unbound) {
+                self.on(*id, at, |i, env| i.remove_leftovers(env));
+                begun.push(*id);
+            }
             self.assess(*id, at);
         }
-        self.settle_all(ids, |_| Reason::Recovered, at);
+        let reason = |id| if begun.contains(&id) { Reason::Start } else { Reason::Recovered };
+        self.settle_all(ids, reason, at);
         for id in ids {
             self.check_devices(*id, at);
         }
@@ -35,10 +49,24 @@ impl Node {
     pub(crate) fn bind(&mut self, id: InstanceId, at: &mut At<'_>) {
         let Some(Some(i)) = self.instances.get_mut(id.index()) else { return };
         let link = i.config.interface.as_deref().and_then(|n| self.links.named(n));
-        i.ifindex = link.map(|l| l.index);
+        let base = link.map(|l| l.index);
         let vips = &self.index.vips;
         let found = link.and_then(|l| l.source(i.config.family, |a| vips.contains_key(&a)));
         i.src = i.config.source.or(found);
+        i.home = base;
+        (i.unbound, i.vmac) = (false, None);
+        if let Some(key) = VmacKey::own(&i.config) {
+            i.home = self.vmacs.get(&key);
+            i.vmac = self.vmacs.name(&key).cloned();
+            i.src = self.vmacs.own_addr(&key).or(i.src);
+            let changes = self.vmacs.place_source(&key, i.src, &self.links);
+            at.out.actions.extend(changes.into_iter().map(source_action));
+            let lacks = self.vmacs.lacks_source(&key, &self.links);
+            let coming = lacks || self.vmacs.is_coming(&key);
+            i.unbound = i.state == State::Init && link.is_some() && i.src.is_some() && coming;
+            i.src = i.src.filter(|_| !lacks);
+        }
+        i.ifindex = if i.config.vmac_xmit_base { base } else { i.home };
         let vrf = i.config.vrf.as_deref().and_then(|n| self.links.named(n)).map(|l| l.index);
         let want = sockets::key_of(i, vrf).filter(|_| self.started && i.config.config_faults == 0);
         let room = sockets::room_of(i, &self.global.buffers, &self.links);
@@ -76,7 +104,8 @@ impl Node {
                 Some(_) => {}
             }
         }
-        if i.src.is_none() {
+        self.vmac_causes(i, &mut add);
+        if i.src.is_none() && !i.unbound {
             add(Cause::NoAddress(i.family()));
         }
         if i.config.track_source && i.config.source.is_some_and(|s| !self.links.has_address(s)) {
@@ -87,12 +116,35 @@ impl Node {
         }
     }
 
+    /// A virtual link that is missing or down is at fault as an interface is, unless it is about
+    /// to be there for the first time.
+    fn vmac_causes(&self, i: &Instance, add: &mut impl FnMut(Cause)) {
+        let own = VmacKey::own(&i.config);
+        let tracked = i.vips.iter().filter(|v| !v.addr.no_track && !i.config.dont_track_primary);
+        let others = tracked.filter_map(|v| VmacKey::of(&i.config, &v.addr));
+        let others = others.filter(|key| Some(key) != own.as_ref());
+        for (key, watched) in own
+            .iter()
+            .map(|k| (k.clone(), !i.config.dont_track_primary))
+            .chain(others.map(|k| (k, true)))
+        {
+            let Some(name) = self.vmacs.name(&key) else { continue };
+            let coming = i.state == State::Init && self.vmacs.is_coming(&key);
+            match self.vmacs.get(&key).and_then(|index| self.links.get(index)) {
+                None if coming => {}
+                None => add(Cause::InterfaceDown(name.clone())),
+                Some(link) if watched && !link.up => add(Cause::InterfaceDown(name.clone())),
+                Some(_) => {}
+            }
+        }
+    }
+
     /// A master's addresses are on the interfaces that they belong on, even
     /// when those were replaced.
     fn check_devices(&mut self, id: InstanceId, at: &mut At<'_>) {
         let Some(i) = self.get(id).filter(|i| i.state == State::Master) else { return };
         let moved = i.vips.iter().find(|v| {
-            let device = i.device(&v.addr, &self.links).ok();
+            let device = i.device(&v.addr, &self.links, &self.vmacs).ok();
             v.hold.on.is_some() && device.is_some() && device != v.hold.on
         });
         if let Some(prefix) = moved.map(|v| v.addr.prefix) {
@@ -102,7 +154,7 @@ impl Node {
         self.on(id, at, |i, env| {
             for n in 0..i.vips.len() {
                 let Some(vip) = i.vips.get(n) else { continue };
-                let device = i.device(&vip.addr, env.links).ok();
+                let device = i.device(&vip.addr, env.links, env.vmacs).ok();
                 if vip.hold.on.is_none() && device.is_some() {
                     i.set_vip(n, env);
                     i.garp_vip(n, env);
@@ -113,5 +165,21 @@ impl Node {
                 }
             }
         });
+    }
+}
+
+/// The request for the address that a link sends from. It is there for adverts alone: nothing else
+/// is to choose it, and that another interface has it is no conflict.
+fn source_action(change: SourceChange) -> Action {
+    let SourceChange { on: ifindex, prefix, adding } = change;
+    let mut addr = Address::plain(prefix);
+    if prefix.addr.is_ipv6() {
+        addr.flags |= IFA_F_NODAD;
+        addr.preferred_lft = Some(0);
+    }
+    let (owner, addr, excluded) = (Owner::Link, std::sync::Arc::new(addr), false);
+    match adding {
+        true => Action::AddAddr { owner, ifindex, addr, excluded },
+        false => Action::DelAddr { owner, ifindex, addr, excluded, best_effort: true },
     }
 }

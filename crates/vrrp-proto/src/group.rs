@@ -86,7 +86,7 @@ impl Node {
     pub(crate) fn announce_group(&mut self, g: usize, at: &mut At<'_>) {
         let Some(group) = self.groups.get(g) else { return };
         let ids = group.members.clone();
-        if self.members(&ids).any(|i| i.waiting) {
+        if self.members(&ids).any(|i| i.waiting || i.unbound) {
             return;
         }
         let faulty = self.members(&ids).any(|i| !i.causes.is_empty());
@@ -209,7 +209,7 @@ impl Node {
             return;
         }
         let scope = self.scope(id);
-        let silent = |i: &Instance| i.waiting && i.state == State::Init;
+        let silent = |i: &Instance| (i.waiting || i.unbound) && i.state == State::Init;
         let waiting = self.members(&scope).any(silent);
         let faulty = self.members(&scope).any(|i| !i.causes.is_empty());
         match (faulty, waiting) {

@@ -3,7 +3,7 @@
 //! Owns the input vocabulary. Never does I/O; the shell turns sockets and
 //! netlink messages into these.
 
-use crate::action::SocketId;
+use crate::action::{LinkKind, SocketId};
 use core::net::IpAddr;
 use core::time::Duration;
 use model::net::Address;
@@ -90,6 +90,11 @@ pub enum Input<'a> {
         /// Positive errno.
         errno: i32,
     },
+    /// The kernel refused a virtual link that an action asked for.
+    LinkFailed {
+        /// Its name.
+        name: &'a str,
+    },
     /// IP forwarding of an interface: the Router flag of neighbour
     /// advertisements (RFC 4861 section 4.4).
     Forwarding {
@@ -126,7 +131,7 @@ pub struct RxMeta {
 }
 
 /// State of an interface.
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Debug, Clone, PartialEq, Eq, Default)]
 pub struct LinkFact {
     /// Kernel index.
     pub index: IfIndex,
@@ -144,6 +149,26 @@ pub struct LinkFact {
     pub mac: [u8; 6],
     /// Largest packet in bytes.
     pub mtu: u32,
+    /// `IFF_UP`: somebody set it up, whether it runs or not.
+    pub set_up: bool,
+    /// Device group.
+    pub group: u32,
+    /// The bridge, bond or VRF that it belongs to.
+    pub master: Option<IfIndex>,
+    /// Whether it is a VRF.
+    pub vrf: bool,
+    /// What it sits on, of a link that a virtual router might use: a macvlan in private mode or an
+    /// ipvlan of layer 2.
+    pub stacked: Option<Stacked>,
+}
+
+/// A link that sits on another one.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Stacked {
+    /// The one below.
+    pub parent: IfIndex,
+    /// Its kind.
+    pub kind: LinkKind,
 }
 
 /// An address on an interface.

@@ -15,6 +15,7 @@ use crate::pace::Pacer;
 use crate::packet::{AuthTx, Build, Flavour};
 use crate::timing;
 use crate::track::Watch;
+use crate::vmac::{VmacKey, Vmacs};
 use core::net::{IpAddr, Ipv4Addr};
 use core::time::Duration;
 use model::net::Address;
@@ -33,6 +34,8 @@ pub struct Env<'a> {
     pub hold: Duration,
     /// Interfaces.
     pub links: &'a Links,
+    /// Virtual links.
+    pub vmacs: &'a Vmacs,
     /// `vrrp_mcast_group4`, for the old unicast checksum.
     pub group4: Ipv4Addr,
     /// Rate limit of GARPs.
@@ -146,6 +149,11 @@ pub struct Instance {
     /// How many they are.
     pub count: u8,
 
+    /// Its interface, or the virtual link on that.
+    pub home: Option<IfIndex>,
+    /// Name of its virtual link.
+    pub vmac: Option<Arc<str>>,
+    /// Where adverts leave from.
     pub ifindex: Option<IfIndex>,
     pub src: Option<IpAddr>,
     pub socket: Option<SocketId>,
@@ -160,6 +168,8 @@ pub struct Instance {
     pub causes: Vec<Cause>,
     /// A script's first result is awaited.
     pub waiting: bool,
+    /// Its virtual link is being made.
+    pub unbound: bool,
     /// Master down timer or advert timer.
     pub timer: Option<Mono>,
     /// An overdue master down timer was stretched once.
@@ -225,6 +235,8 @@ impl Instance {
             vips: vips.chain(evips).collect(),
             packed,
             count,
+            home: None,
+            vmac: None,
             ifindex: None,
             src: None,
             socket: None,
@@ -234,6 +246,7 @@ impl Instance {
             priority: config.priority,
             causes: Vec::new(),
             waiting: false,
+            unbound: false,
             timer: None,
             stretched: false,
             last_sent: None,
@@ -447,10 +460,17 @@ impl Instance {
     }
 
     /// The interface that one of its addresses goes on.
-    pub fn device<'a>(&self, addr: &'a Address, links: &Links) -> Result<IfIndex, &'a str> {
-        match addr.dev.as_deref() {
-            Some(dev) => links.named(dev).map(|l| l.index).ok_or(dev),
-            None => self.ifindex.ok_or(""),
+    pub fn device<'a>(
+        &'a self,
+        addr: &'a Address,
+        links: &Links,
+        vmacs: &Vmacs,
+    ) -> Result<IfIndex, &'a str> {
+        let own = self.config.interface.as_deref();
+        let dev = addr.dev.as_deref().or(own).unwrap_or_default();
+        match VmacKey::of(&self.config, addr) {
+            Some(key) => vmacs.get(&key).ok_or(dev),
+            None => links.named(dev).map(|l| l.index).ok_or(dev),
         }
     }
 

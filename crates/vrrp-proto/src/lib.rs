@@ -38,13 +38,14 @@ pub mod timing;
 mod track;
 mod transition;
 mod trouble;
+mod vmac;
 
-pub use action::{Action, Garp, Out, Owner, SendAdvert, SocketId, SocketKey};
+pub use action::{Action, Garp, LinkKind, LinkSpec, Out, Owner, SendAdvert, SocketId, SocketKey};
 pub use counters::Counters;
 pub use diagnosis::{Differs, Trouble};
 pub use event::{Cause, Detail, Event, GroupEvent, InstanceEvent, Reason, State, Told};
 pub use explain::Why;
-pub use input::{AddrFact, Input, LinkFact, RxMeta, Setup, TrackValue};
+pub use input::{AddrFact, Input, LinkFact, RxMeta, Setup, Stacked, TrackValue};
 pub use node::Node;
 pub use reject::{HmacReject, Reject, Summed};
 pub use status::Status;

@@ -4,7 +4,7 @@
 //! means for an instance.
 
 use crate::event::Event;
-use crate::input::{AddrFact, LinkFact};
+use crate::input::{AddrFact, LinkFact, Stacked};
 use core::net::{IpAddr, Ipv6Addr};
 use core::time::Duration;
 use std::collections::{BTreeMap, HashMap};
@@ -30,6 +30,16 @@ pub struct Link {
     pub mac: [u8; 6],
     /// Whether it forwards IPv6.
     pub forwarding: bool,
+    /// Whether somebody set it up, running or not.
+    pub set_up: bool,
+    /// Device group.
+    pub group: u32,
+    /// The bridge, bond or VRF that it belongs to.
+    pub master: Option<IfIndex>,
+    /// Whether it is a VRF.
+    pub vrf: bool,
+    /// What it sits on.
+    pub stacked: Option<Stacked>,
     /// Its addresses, in the order in which they were told.
     addrs: BTreeMap<u64, AddrFact>,
     /// Where each stands in that order.
@@ -139,6 +149,11 @@ impl Links {
                 mtu: fact.mtu,
                 mac: fact.mac,
                 forwarding: false,
+                set_up: fact.set_up,
+                group: fact.group,
+                master: fact.master,
+                vrf: fact.vrf,
+                stacked: fact.stacked,
                 addrs: BTreeMap::new(),
                 places: HashMap::new(),
                 pending: None,
@@ -150,7 +165,14 @@ impl Links {
         let Some(link) = self.links.get_mut(&fact.index) else { return };
         link.multicast = fact.multicast;
         link.noarp = fact.noarp;
-        link.mac = fact.mac;
+        link.vrf = fact.vrf;
+        let seen = (link.mac, link.set_up, link.group, link.master, link.stacked);
+        if seen != (fact.mac, fact.set_up, fact.group, fact.master, fact.stacked) {
+            link.mac = fact.mac;
+            (link.set_up, link.group) = (fact.set_up, fact.group);
+            (link.master, link.stacked) = (fact.master, fact.stacked);
+            changed.names.push(link.name.clone());
+        }
         if core::mem::replace(&mut link.mtu, fact.mtu) != fact.mtu {
             changed.names.push(link.name.clone());
         }
@@ -164,7 +186,12 @@ impl Links {
         if link.pending.is_some() {
             return;
         }
-        let (down, up) = self.debounce.get(&*link.name).copied().unwrap_or_default();
+        // A link goes up and down with the one below.
+        let below = link.stacked.map(|s| s.parent);
+        let times = self.debounce.get(&*link.name).copied();
+        let times = times.or_else(|| self.debounce.get(&*self.links.get(&below?)?.name).copied());
+        let (down, up) = times.unwrap_or_default();
+        let Some(link) = self.links.get_mut(&fact.index) else { return };
         let delay = if fact.up { up } else { down };
         if delay.is_zero() {
             link.up = fact.up;

@@ -17,6 +17,7 @@ use crate::sockets::Sockets;
 use crate::statics::Statics;
 use crate::timers::Timers;
 use crate::track::Tracked;
+use crate::vmac::Vmacs;
 use core::net::IpAddr;
 use core::time::Duration;
 use model::{Global, TrackKind};
@@ -43,6 +44,7 @@ pub struct Node {
     pub(crate) statics: Statics,
     pub(crate) tracks: Vec<Tracked>,
     pub(crate) links: Links,
+    pub(crate) vmacs: Vmacs,
     pub(crate) sockets: Sockets,
     pub(crate) pacer: Pacer,
     pub(crate) timers: Timers,
@@ -89,6 +91,7 @@ impl Node {
             statics: Statics::default(),
             tracks: Vec::new(),
             links: Links::default(),
+            vmacs: Vmacs::default(),
             sockets: Sockets::default(),
             pacer: Pacer::default(),
             timers: Timers::default(),
@@ -131,6 +134,7 @@ impl Node {
             Input::AddrFailed { instance, addr, adding, errno } => {
                 self.addr_failed(instance, addr, adding, errno, at);
             }
+            Input::LinkFailed { name } => self.vmacs.refused(name, at.now),
             Input::Forwarding { index, on } => self.links.set_forwarding(index, on),
             Input::Track { id, value } => self.track(id, value, at),
             Input::Reload(setup) => self.reload(*setup, at),
@@ -141,10 +145,8 @@ impl Node {
     /// When the next [`Input::Tick`] is due; in constant time.
     pub fn deadline(&self) -> Option<Mono> {
         let timers = self.timers.first().map(|t| t.0);
-        [timers, self.pacer.deadline(), self.links.deadline(), self.hold_until]
-            .into_iter()
-            .flatten()
-            .min()
+        let tables = [self.links.deadline(), self.vmacs.deadline()].into_iter().flatten().min();
+        [timers, self.pacer.deadline(), tables, self.hold_until].into_iter().flatten().min()
     }
 
     /// Whether [`Input::Clock`] is needed, at least once a second and before
@@ -169,6 +171,7 @@ impl Node {
             },
             hold: self.hold_until.map_or(Duration::ZERO, |h| h.saturating_since(at.now)),
             links: &self.links,
+            vmacs: &self.vmacs,
             group4: self.global.mcast_group4,
             pacer: &mut self.pacer,
             out: at.out,
@@ -202,6 +205,7 @@ impl Node {
             at.out.report(Event::StartupDelay(delay));
         }
         self.place_statics(None, at);
+        self.place_vmacs(at);
         for id in self.order.clone() {
             self.bind(id, at);
             self.on(id, at, |i, env| i.remove_leftovers(env));
@@ -255,6 +259,9 @@ impl Node {
         self.pacer.tick(at.now, at.out);
         if self.links.deadline().is_some_and(|d| d <= at.now) {
             self.change_links(at, |links, now, c| links.tick(now, c));
+        }
+        if self.vmacs.deadline().is_some_and(|d| d <= at.now) {
+            self.vmacs_changed(&[], at);
         }
     }
 
@@ -358,8 +365,31 @@ impl Node {
                 at.out.report(event);
             }
         }
-        for name in changed.names {
-            self.refresh_users(&name, at);
+        if !changed.names.is_empty() {
+            self.vmacs_changed(&changed.names, at);
+        }
+    }
+
+    /// Links changed: their users look again, those of virtual links that can be used now or no
+    /// more too, and what is missing of these is made.
+    fn vmacs_changed(&mut self, names: &[Arc<str>], at: &mut At<'_>) {
+        let moved = self.vmacs.learn(&self.links, at.now);
+        let mut seen = HashSet::new();
+        for name in names.iter().chain(&moved).filter(|n| seen.insert((*n).clone())) {
+            self.refresh_users(name, at);
+        }
+        self.place_vmacs(at);
+    }
+
+    /// Asks for the virtual links that are missing or are not as they should be.
+    pub(crate) fn place_vmacs(&mut self, at: &mut At<'_>) {
+        if !self.started {
+            return;
+        }
+        at.out.actions.extend(self.vmacs.place(&self.links));
+        for (name, users) in self.vmacs.users() {
+            let known = self.index.links.entry(name.clone()).or_default();
+            known.extend(users.iter().filter(|u| !known.contains(u)).copied().collect::<Vec<_>>());
         }
     }
 
@@ -396,6 +426,7 @@ impl Node {
     }
 
     fn addr_removed(&mut self, fact: AddrFact, at: &mut At<'_>) {
+        self.vmacs.source_removed(fact.ifindex, fact.prefix);
         if self.links.remove_addr(fact.ifindex, fact.prefix) {
             self.addr_event(fact, false, at);
         }
@@ -486,5 +517,6 @@ impl Node {
         for i in self.instances.iter_mut().flatten() {
             self.sockets.release(i, at.out);
         }
+        at.out.actions.extend(self.vmacs.clear());
     }
 }

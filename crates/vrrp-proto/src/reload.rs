@@ -4,6 +4,7 @@
 //! addresses. An instance whose configuration is the same notices nothing; the
 //! name does not matter.
 
+use crate::action::Action;
 use crate::event::{Event, Reason, State, Told};
 use crate::group::Group;
 use crate::input::Setup;
@@ -15,7 +16,7 @@ use core::net::IpAddr;
 use core::time::Duration;
 use model::VrrpInstance;
 use model::net::Address;
-use model::vrrp::Vrrp;
+use model::vrrp::{Ipvlan, Vrrp};
 use std::collections::{HashMap, HashSet};
 use std::sync::Arc;
 use types::{Family, GroupId, InstanceId, Prefix, Vrid};
@@ -29,7 +30,10 @@ struct Key<'a> {
     interface: Option<&'a str>,
     unicast_source: Option<Option<IpAddr>>,
     unicast_peers: Vec<IpAddr>,
-    multicast: Option<(bool, bool, IpAddr)>,
+    multicast: Option<(bool, IpAddr)>,
+    /// What of its virtual link cannot be changed.
+    link: Option<Option<&'a str>>,
+    ipvlan: Option<&'a Ipvlan>,
 }
 
 fn key(c: &VrrpInstance, with_peers: bool) -> Key<'_> {
@@ -43,14 +47,18 @@ fn key(c: &VrrpInstance, with_peers: bool) -> Key<'_> {
         unicast_peers: peers.unwrap_or_default(),
         multicast: match unicast {
             Some(_) => None,
-            None => Some((c.vmac.is_some(), c.vmac_xmit_base, c.mcast_group)),
+            None => Some((c.vmac_xmit_base, c.mcast_group)),
         },
+        link: c.vmac.as_ref().map(|v| v.name.as_deref()),
+        ipvlan: c.ipvlan.as_ref(),
     }
 }
 
+type AddressKey<'a> = (Prefix, u8, Option<&'a str>, Option<&'a str>, [bool; 2]);
+
 /// What makes two virtual addresses the same.
-fn address_key(a: &Address, excluded: bool) -> (Prefix, u8, Option<&str>, Option<&str>, bool) {
-    (a.prefix, a.scope, a.label.as_deref(), a.dev.as_deref(), excluded)
+fn address_key(a: &Address, excluded: bool) -> AddressKey<'_> {
+    (a.prefix, a.scope, a.label.as_deref(), a.dev.as_deref(), [excluded, a.use_vmac])
 }
 
 impl Node {
@@ -64,7 +72,8 @@ impl Node {
         }
         self.take_settings(&setup);
         self.configure_statics(&setup.vrrp.static_addresses);
-        self.rebuild(&setup.vrrp);
+        let gone = self.rebuild(&setup.vrrp);
+        debug_assert!(gone.is_empty());
         let events = self.take_debounce(&setup.vrrp);
         debug_assert!(events.len() <= setup.vrrp.debounce.len());
     }
@@ -107,7 +116,8 @@ impl Node {
             };
             self.order.push(id);
         }
-        self.rebuild(&setup.vrrp);
+        let gone = self.rebuild(&setup.vrrp);
+        at.out.actions.extend(gone);
         for event in self.take_debounce(&setup.vrrp) {
             at.out.report(event);
         }
@@ -120,6 +130,7 @@ impl Node {
         }
         self.adjust_hold(at);
         self.place_statics(None, at);
+        self.place_vmacs(at);
         let before: Vec<_> = self.order.iter().map(|id| (*id, self.before(*id))).collect();
         for id in self.order.clone() {
             self.bind(id, at);
@@ -208,8 +219,9 @@ impl Node {
         self.timers.set(id.0, None);
     }
 
-    /// Groups, trackers and indexes of the configuration.
-    fn rebuild(&mut self, vrrp: &Vrrp) {
+    /// Groups, trackers, virtual links and indexes of the configuration; the result removes the
+    /// links that are not wanted any more.
+    fn rebuild(&mut self, vrrp: &Vrrp) -> Vec<Action> {
         let names: HashMap<&str, InstanceId> = vrrp
             .instances
             .iter()
@@ -241,6 +253,8 @@ impl Node {
         }
         self.rebuild_trackers(vrrp);
         self.index = self.build_index();
+        let instances = self.order.iter().copied().zip(&vrrp.instances);
+        self.vmacs.configure(instances, &self.global)
     }
 
     fn rebuild_trackers(&mut self, vrrp: &Vrrp) {

@@ -53,6 +53,11 @@ impl<'a> Status<'a> {
         (self.0.src, self.0.ifindex)
     }
 
+    /// Name of the virtual link that carries its MAC.
+    pub fn vmac(self) -> Option<&'a str> {
+        self.0.vmac.as_deref()
+    }
+
     /// The master that a backup follows: address and priority.
     pub fn master(self) -> Option<(IpAddr, Priority)> {
         self.0.master.map(|Master { addr, priority }| (addr, priority))

@@ -6,6 +6,7 @@
 use crate::action::{Action, Garp, Owner};
 use crate::event::{InstanceEvent, Reason, State, Told};
 use crate::instance::{Again, Env, Instance};
+use crate::vmac::VmacKey;
 use core::net::IpAddr;
 use core::time::Duration;
 use model::vrrp::Version;
@@ -148,7 +149,7 @@ impl Instance {
     pub fn set_vip(&mut self, index: usize, env: &mut Env<'_>) {
         let Some(vip) = self.vips.get(index) else { return };
         let (addr, excluded) = (vip.addr.clone(), vip.excluded);
-        match self.device(&addr, env.links) {
+        match self.device(&addr, env.links, env.vmacs) {
             Ok(ifindex) => {
                 if let Some(vip) = self.vips.get_mut(index) {
                     vip.hold.ask(ifindex);
@@ -182,7 +183,7 @@ impl Instance {
     pub fn remove_leftovers(&mut self, env: &mut Env<'_>) {
         let mut found = Vec::new();
         for vip in &self.vips {
-            if let Ok(index) = self.device(&vip.addr, env.links)
+            if let Ok(index) = self.device(&vip.addr, env.links, env.vmacs)
                 && let Some(link) = env.links.get(index)
                 && link.has(vip.addr.prefix)
             {
@@ -288,7 +289,7 @@ impl Instance {
         let Some(extra) = self.config.garp.extra_if else { return };
         let mut done: Vec<IfIndex> = Vec::new();
         for vip in &self.vips {
-            let vmac = vip.addr.use_vmac || self.config.vmac_addr;
+            let vmac = VmacKey::of(&self.config, &vip.addr).is_some();
             if let Some(ifindex) = vip.hold.on.filter(|on| Some(*on) != self.ifindex)
                 && (extra.all || vmac)
                 && !done.contains(&ifindex)

@@ -67,6 +67,7 @@ fn start(instance: &VrrpInstance, source: IpAddr, unix: Duration) -> (Node, Out)
         ethernet: true,
         mac: [2, 0, 0, 0, 0, 1],
         mtu: 1500,
+        ..LinkFact::default()
     };
     let len = Family::of(source).bits() / 2;
     let addr =

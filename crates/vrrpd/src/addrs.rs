@@ -3,10 +3,11 @@
 
 use core::net::IpAddr;
 use model::net::Address;
+use model::vrrp::IpvlanMode;
 use netlink::addr::{self, AddrSpec};
 use netlink::link::{self, Link};
 use types::{IfIndex, Prefix};
-use vrrp_proto::{AddrFact, LinkFact};
+use vrrp_proto::{AddrFact, LinkFact, LinkKind, Stacked};
 
 /// `ARPHRD_ETHER`.
 const ARPHRD_ETHER: u16 = 1;
@@ -54,7 +55,29 @@ pub fn link_fact(link: &Link) -> LinkFact {
         ethernet: link.hw_type == ARPHRD_ETHER,
         mac: link.mac.first_chunk::<6>().copied().unwrap_or_default(),
         mtu: link.mtu,
+        set_up: link.flags & link::F_UP != 0,
+        group: link.group,
+        master: link.master.map(IfIndex),
+        vrf: link.vrf_table.is_some(),
+        stacked: stacked(link),
     }
+}
+
+/// What a link that could be a virtual router's sits on.
+fn stacked(link: &Link) -> Option<Stacked> {
+    let parent = link.parent.filter(|_| link.parent_netns.is_none()).map(IfIndex)?;
+    let kind = match (link.macvlan_mode, link.ipvlan) {
+        (Some(link::MACVLAN_PRIVATE), _) => {
+            LinkKind::Vmac(link.mac.first_chunk::<6>().copied().unwrap_or_default())
+        }
+        (_, Some((link::IPVLAN_L2, flags))) => LinkKind::Ipvlan(match flags {
+            link::IPVLAN_F_PRIVATE => IpvlanMode::Private,
+            link::IPVLAN_F_VEPA => IpvlanMode::Vepa,
+            _ => IpvlanMode::Bridge,
+        }),
+        _ => return None,
+    };
+    Some(Stacked { parent, kind })
 }
 
 #[cfg(test)]

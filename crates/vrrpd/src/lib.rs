@@ -17,5 +17,6 @@ mod rx;
 mod start;
 mod suspend;
 mod syncd;
+mod vmac;
 
 pub use start::run;

@@ -15,6 +15,7 @@ use crate::rx::Sockets;
 use crate::start::{Fatal, fatal, set_name};
 use crate::suspend::Suspend;
 use crate::syncd::Syncd;
+use crate::vmac::VirtualLinks;
 use core::time::Duration;
 use ipc::msg::vrrp::{CoreToVrrp, VrrpOptions, VrrpSetup, VrrpToCore};
 use ipc::msg::{Dump, Generation, TrackValue as CoreValue};
@@ -63,6 +64,7 @@ pub(crate) struct VrrpRole {
     suspend: Suspend,
     syncd: Syncd,
     linkbeat: Linkbeat,
+    vmacs: VirtualLinks,
     /// While the actions of a reload are queued.
     reloading: bool,
     leaving: bool,
@@ -111,6 +113,7 @@ impl VrrpRole {
             suspend: Suspend::default(),
             syncd,
             linkbeat: Linkbeat::default(),
+            vmacs: VirtualLinks::default(),
             reloading: false,
             leaving: false,
         })
@@ -123,7 +126,7 @@ impl VrrpRole {
         self.serve_core()?;
         report::log_lines(&mut self.lines);
         loop {
-            if self.leaving && !self.exec.has_work() {
+            if self.leaving && !self.has_work() {
                 return self.leave();
             }
             self.update_interest()?;
@@ -142,9 +145,14 @@ impl VrrpRole {
         }
     }
 
+    /// Whether something waits for the kernel.
+    fn has_work(&self) -> bool {
+        self.exec.has_work() || self.vmacs.has_work()
+    }
+
     /// When the loop must wake up without news.
     fn deadline(&self) -> Option<Mono> {
-        if self.exec.has_work() {
+        if self.has_work() {
             return Some(Mono::ZERO);
         }
         let node = self.node.as_ref().and_then(Node::deadline);
@@ -229,6 +237,9 @@ impl VrrpRole {
                 }
                 self.exec.del(owner, ifindex, addr);
             }
+            Action::MakeLink(spec) => self.vmacs.make(spec),
+            Action::RemoveLink { .. } if self.leaving && self.options().dont_release => {}
+            Action::RemoveLink { name } => self.vmacs.remove(name),
             Action::Garp(garp) => self.exec.garp(garp),
             Action::CancelGarps { instance } => self.exec.cancel_garps(instance),
             Action::Report(event) if event.detail() == Detail::Silent => {
@@ -245,6 +256,13 @@ impl VrrpRole {
     /// A slice of queued kernel work; what the kernel refused goes back to the
     /// machine.
     fn work(&mut self) -> Result<(), Fatal> {
+        // While addresses go, their links stay.
+        if !(self.leaving && self.exec.has_work())
+            && let Some(name) = self.vmacs.work()
+            && let Some(node) = &mut self.node
+        {
+            node.handle(clock::now(), Input::LinkFailed { name: &name }, &mut self.out);
+        }
         if !self.exec.has_work() {
             return Ok(());
         }
@@ -269,6 +287,8 @@ impl VrrpRole {
                         &mut self.out,
                     );
                 }
+                // The link went while its address was on the way.
+                (Owner::Link, _) if f.errno == nix::libc::ENODEV => {}
                 _ => log::warn!(
                     "address {}: {}",
                     f.addr.prefix,
@@ -505,6 +525,9 @@ impl VrrpRole {
     }
 
     fn leave(&mut self) -> Result<(), Fatal> {
+        if !self.options().dont_release {
+            self.vmacs.restore();
+        }
         self.syncd.stop();
         self.report.retry(&mut self.core);
         let _ = self.core.flush_wait(LAST_WORDS);

@@ -302,6 +302,7 @@ static LINKS: &[Keyword] = &[
     kw("use_vmac", "Adverts and addresses on an interface with the virtual MAC.")
         .args(&[word("[[name] IF] [MAC] [group GROUP] [netlink_notify_msg]").rest(0)])
         .default("off")
+        .acted()
         .set(vmac::vmac),
     kw("use_vmac_addr", "VMACs for addresses on other interfaces too.").default("off").set(
         |cx, _| {

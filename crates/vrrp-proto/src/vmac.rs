@@ -1,0 +1,503 @@
+//! Virtual links: the macvlans and ipvlans that carry virtual MACs (RFC 9568 section 7.3).
+//!
+//! Owns which of them are wanted, what they are called, and how far their making has come.
+//! Whoever asks for the kernel's work is `node`; who uses a link is told by the configuration.
+
+use crate::action::{Action, LinkKind, LinkSpec};
+use crate::links::{Link, Links};
+use core::net::{IpAddr, Ipv6Addr};
+use core::time::Duration;
+use model::net::Address;
+use model::{Global, VrrpInstance};
+use std::collections::BTreeMap;
+use std::sync::Arc;
+use types::{Family, IfIndex, InstanceId, Mono};
+
+/// Longest name of an interface in bytes (IFNAMSIZ less its NUL).
+const NAME_MAX: usize = 15;
+/// How long a link that could not be made is left alone.
+const RETRY: Duration = Duration::from_secs(1);
+
+/// What tells one virtual link from another. Instances of one virtual router share theirs, since
+/// a MAC can be on an interface once only.
+#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub struct VmacKey {
+    /// The interface below.
+    parent: Arc<str>,
+    /// Whose MAC.
+    family: Family,
+    /// Whose MAC.
+    vrid: u8,
+}
+
+impl VmacKey {
+    fn new(parent: &str, family: Family, config: &VrrpInstance) -> Self {
+        VmacKey { parent: parent.into(), family, vrid: config.vrid.get() }
+    }
+
+    /// The link for adverts of an instance and for its addresses.
+    pub fn own(config: &VrrpInstance) -> Option<Self> {
+        let stacked = config.vmac.is_some() || config.ipvlan.is_some();
+        let parent = config.interface.as_deref().filter(|_| stacked)?;
+        Some(Self::new(parent, config.family, config))
+    }
+
+    /// The link for one address of an instance: its own one, or one on another interface
+    /// (`use_vmac` of the address, `use_vmac_addr`).
+    pub fn of(config: &VrrpInstance, addr: &Address) -> Option<Self> {
+        let family = addr.prefix.family();
+        let own = config.interface.as_deref();
+        let parent = addr.dev.as_deref().or(own)?;
+        let home = Some(parent) == own && family == config.family;
+        if let Some(key) = Self::own(config).filter(|_| home) {
+            return Some(key);
+        }
+        let elsewhere = config.vmac_addr && (config.vmac.is_some() || !home);
+        (addr.use_vmac || elsewhere).then(|| Self::new(parent, family, config))
+    }
+}
+
+/// What a link is to be like.
+#[derive(Debug, Clone, PartialEq, Eq)]
+struct Wish {
+    kind: LinkKind,
+    given: Option<Arc<str>>,
+    prefix: String,
+    group: Option<u32>,
+    /// IPv6 is needed on it.
+    ipv6: bool,
+    /// It carries the link-local address of the interface below, to send from.
+    copies_source: bool,
+    /// An address of its own.
+    addr: Option<types::Prefix>,
+}
+
+/// How far its making has come.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Progress {
+    Nothing,
+    /// Asked for; the kernel's news is awaited.
+    Asked,
+    /// It is there and as it should be, or was.
+    There(IfIndex),
+    /// The same, and its change is asked for.
+    Changing(IfIndex),
+    /// The same, and the kernel refused to change it.
+    Unlike(IfIndex),
+    /// The kernel refused to make it.
+    Refused(Mono),
+}
+
+impl Progress {
+    /// The link, while it can be used.
+    fn index(self) -> Option<IfIndex> {
+        match self {
+            Progress::There(index) | Progress::Changing(index) | Progress::Unlike(index) => {
+                Some(index)
+            }
+            _ => None,
+        }
+    }
+}
+
+/// One virtual link.
+#[derive(Debug, Clone)]
+pub struct Vmac {
+    wish: Wish,
+    name: Option<Arc<str>>,
+    progress: Progress,
+    users: Vec<InstanceId>,
+    /// The address that was asked for on it, to send from.
+    source: Option<(types::Prefix, IfIndex)>,
+}
+
+/// All virtual links.
+#[derive(Debug, Clone, Default)]
+pub struct Vmacs {
+    all: BTreeMap<VmacKey, Vmac>,
+}
+
+/// A change of the address that a link sends from.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct SourceChange {
+    pub on: IfIndex,
+    pub prefix: types::Prefix,
+    pub adding: bool,
+}
+
+impl Vmacs {
+    /// Takes the wishes of a configuration; the result removes links that nobody wants any more.
+    pub fn configure<'c>(
+        &mut self,
+        instances: impl Iterator<Item = (InstanceId, &'c VrrpInstance)>,
+        global: &Global,
+    ) -> Vec<Action> {
+        let mut old = core::mem::take(&mut self.all);
+        for (id, config) in instances {
+            let own = VmacKey::own(config);
+            let addrs = config.vips.iter().chain(&config.evips);
+            let keys = own.clone().into_iter().chain(addrs.filter_map(|a| VmacKey::of(config, a)));
+            for key in keys {
+                let wish = Wish::new(&key, own.as_ref() == Some(&key), config, global);
+                let vmac = self.all.entry(key.clone()).or_insert_with(|| {
+                    let same = |v: &Vmac| v.wish.replaces(&wish);
+                    let kept = old.get(&key).is_some_and(same).then(|| old.remove(&key));
+                    match kept.flatten() {
+                        Some(kept) => kept.again(wish.clone()),
+                        None => Vmac::new(wish.clone()),
+                    }
+                });
+                vmac.wish.ipv6 |= wish.ipv6;
+                vmac.wish.copies_source |= wish.copies_source;
+                if !vmac.users.contains(&id) {
+                    vmac.users.push(id);
+                }
+            }
+        }
+        old.into_values().filter_map(Vmac::removal).collect()
+    }
+
+    /// Removes every link.
+    pub fn clear(&mut self) -> Vec<Action> {
+        let all = core::mem::take(&mut self.all);
+        all.into_values().filter_map(Vmac::removal).collect()
+    }
+
+    /// The link, once it can be used.
+    pub fn get(&self, key: &VmacKey) -> Option<IfIndex> {
+        self.all.get(key)?.progress.index()
+    }
+
+    /// Whether the link is being made, or was never tried.
+    pub fn is_coming(&self, key: &VmacKey) -> bool {
+        let progress = self.all.get(key).map(|v| v.progress);
+        matches!(progress, Some(Progress::Asked | Progress::Nothing))
+    }
+
+    /// Its name, once it has one.
+    pub fn name(&self, key: &VmacKey) -> Option<&Arc<str>> {
+        self.all.get(key)?.name.as_ref()
+    }
+
+    /// Names of links and who uses them.
+    pub fn users(&self) -> impl Iterator<Item = (&Arc<str>, &[InstanceId])> {
+        self.all.values().filter_map(|v| Some((v.name.as_ref()?, v.users.as_slice())))
+    }
+
+    /// When a link is to be tried again.
+    pub fn deadline(&self) -> Option<Mono> {
+        let refused = |v: &Vmac| match v.progress {
+            Progress::Refused(until) => Some(until),
+            _ => None,
+        };
+        self.all.values().filter_map(refused).min()
+    }
+
+    /// Learns from the table of links; the names of links that can be used now or no more.
+    pub fn learn(&mut self, links: &Links, now: Mono) -> Vec<Arc<str>> {
+        let mut changed = Vec::new();
+        for (key, vmac) in &mut self.all {
+            let before = vmac.progress;
+            let parent = links.named(&key.parent);
+            vmac.progress = match (before, parent) {
+                // The kernel takes away what sits on a link that goes.
+                (_, None) => Progress::Nothing,
+                (Progress::Asked, Some(parent)) => {
+                    let made = vmac.name.as_deref().and_then(|n| links.named(n));
+                    let spec = vmac.spec(key, parent, links);
+                    made.filter(|l| l.set_up && spec.is_some_and(|s| s.fits(l)))
+                        .map_or(before, |l| Progress::There(l.index))
+                }
+                (Progress::Changing(index), Some(parent)) => {
+                    let spec = vmac.spec(key, parent, links);
+                    match links.get(index) {
+                        None => Progress::Nothing,
+                        Some(l) if spec.is_some_and(|s| s.fits(l)) => Progress::There(index),
+                        Some(_) => before,
+                    }
+                }
+                (Progress::There(index) | Progress::Unlike(index), Some(_))
+                    if links.get(index).is_none() =>
+                {
+                    Progress::Nothing
+                }
+                (Progress::Refused(until), Some(_)) if until <= now => Progress::Nothing,
+                (same, Some(_)) => same,
+            };
+            if before.index() != vmac.progress.index() {
+                changed.extend(vmac.name.clone());
+            }
+        }
+        changed
+    }
+
+    /// What is to be made or put right, each asked for once.
+    pub fn place(&mut self, links: &Links) -> Vec<Action> {
+        let keys: Vec<VmacKey> = self.all.keys().cloned().collect();
+        let mut actions = Vec::new();
+        for key in keys {
+            let Some(parent) = links.named(&key.parent) else { continue };
+            let progress = self.all.get(&key).map(|v| v.progress);
+            let existing = match progress {
+                Some(Progress::Nothing) => {
+                    let Some((name, existing)) = self.choose(&key, parent, links) else { continue };
+                    if let Some(vmac) = self.all.get_mut(&key) {
+                        vmac.name = Some(name);
+                    }
+                    existing
+                }
+                Some(Progress::There(index)) => Some(index),
+                _ => continue,
+            };
+            let Some(vmac) = self.all.get_mut(&key) else { continue };
+            let Some(mut spec) = vmac.spec(&key, parent, links) else { continue };
+            if let (Some(Progress::There(_)), Some(link)) =
+                (progress, existing.and_then(|i| links.get(i)))
+                && spec.fits(link)
+            {
+                continue;
+            }
+            match existing.and_then(|i| links.get(i)) {
+                // A link cannot be moved to another one below it.
+                Some(l) if l.stacked.is_some_and(|s| s.parent != parent.index) => {
+                    spec.replaces = existing;
+                }
+                _ => spec.existing = existing,
+            }
+            vmac.progress = match progress {
+                Some(Progress::There(index)) => Progress::Changing(index),
+                _ => Progress::Asked,
+            };
+            actions.push(Action::MakeLink(spec));
+        }
+        actions
+    }
+
+    /// The kernel refused to make or change a link: it is tried again later, under another name
+    /// when the name was taken.
+    pub fn refused(&mut self, name: &str, now: Mono) {
+        let found = self.all.values_mut().find(|v| v.name.as_deref() == Some(name));
+        if let Some(vmac) = found {
+            vmac.progress = match vmac.progress {
+                Progress::Changing(index) => Progress::Unlike(index),
+                _ => Progress::Refused(now + RETRY),
+            };
+        }
+    }
+
+    /// The name that a link gets, and the link of that name that is taken over for it.
+    fn choose(
+        &self,
+        key: &VmacKey,
+        parent: &Link,
+        links: &Links,
+    ) -> Option<(Arc<str>, Option<IfIndex>)> {
+        let vmac = self.all.get(key)?;
+        let taken = |name: &str| {
+            self.all.iter().any(|(other, v)| other != key && v.name.as_deref() == Some(name))
+        };
+        if let Some(given) = vmac.wish.given.clone().filter(|g| !taken(g)) {
+            let kind = vmac.wish.kind;
+            match links.named(&given) {
+                None => return Some((given, None)),
+                // Ours by its name; what differs is put right.
+                Some(l) if l.stacked.is_some_and(|s| s.kind.is_like(kind)) => {
+                    return Some((given, Some(l.index)));
+                }
+                Some(_) => {}
+            }
+        }
+        let prefix = vmac.wish.prefix.as_str();
+        let six = (key.family == Family::V6).then_some("6");
+        let numbers = (1..u16::MAX).map(|n| n.to_string());
+        let marks = core::iter::once(String::new()).chain(six.map(str::to_owned)).chain(numbers);
+        marks.map(|mark| generated(prefix, &mark, key.vrid)).find_map(|name| {
+            if taken(&name) {
+                return None;
+            }
+            match links.named(&name) {
+                None => Some((name, None)),
+                Some(link) => {
+                    let mine = link
+                        .stacked
+                        .is_some_and(|s| s.parent == parent.index && s.kind == vmac.wish.kind)
+                        && vmac.wish.kind.mac().is_none_or(|mac| mac == link.mac);
+                    mine.then_some((name, Some(link.index)))
+                }
+            }
+        })
+    }
+
+    /// What is to change so that links can send from `source`, the address of an interface.
+    pub fn place_source(
+        &mut self,
+        key: &VmacKey,
+        source: Option<IpAddr>,
+        links: &Links,
+    ) -> Vec<SourceChange> {
+        let Some(vmac) = self.all.get_mut(key) else { return Vec::new() };
+        let Some(on) = vmac.progress.index() else { return Vec::new() };
+        let Some(link) = links.get(on) else { return Vec::new() };
+        let copied = match source {
+            Some(IpAddr::V6(a)) if vmac.wish.copies_source => link_local(a),
+            _ => None,
+        };
+        let wanted = vmac.wish.addr.or(copied);
+        let mut changes = Vec::new();
+        let asked = vmac.source.filter(|(_, index)| *index == on);
+        if let Some((prefix, _)) = asked.filter(|(p, _)| Some(*p) != wanted)
+            && link.has(prefix)
+        {
+            changes.push(SourceChange { on, prefix, adding: false });
+        }
+        let Some(prefix) = wanted else {
+            vmac.source = None;
+            return changes;
+        };
+        let there = link.has(prefix);
+        if !there && asked != Some((prefix, on)) {
+            changes.push(SourceChange { on, prefix, adding: true });
+            vmac.source = Some((prefix, on));
+        }
+        changes
+    }
+
+    /// Whether the address to send from is not on the link yet.
+    pub fn lacks_source(&self, key: &VmacKey, links: &Links) -> bool {
+        let asked = self.all.get(key).and_then(|v| v.source);
+        asked.is_some_and(|(prefix, on)| links.get(on).is_none_or(|l| !l.has(prefix)))
+    }
+
+    /// An address of a link was removed: it may be asked for anew.
+    pub fn source_removed(&mut self, on: IfIndex, prefix: types::Prefix) {
+        for vmac in self.all.values_mut() {
+            vmac.source.take_if(|s| *s == (prefix, on));
+        }
+    }
+
+    /// The address that a link has of its own.
+    pub fn own_addr(&self, key: &VmacKey) -> Option<IpAddr> {
+        self.all.get(key)?.wish.addr.map(|p| p.addr)
+    }
+}
+
+/// The address with the prefix length of link-local ones.
+fn link_local(addr: Ipv6Addr) -> Option<types::Prefix> {
+    crate::links::is_link_local(addr).then_some(types::Prefix { addr: addr.into(), len: 64 })
+}
+
+/// `PREFIX[MARK].VRID`, the prefix cut so that it fits.
+fn generated(prefix: &str, mark: &str, vrid: u8) -> Arc<str> {
+    let end = format!("{mark}.{vrid}");
+    let mut cut = NAME_MAX.saturating_sub(end.len()).min(prefix.len());
+    while !prefix.is_char_boundary(cut) {
+        cut -= 1;
+    }
+    format!("{}{end}", prefix.get(..cut).unwrap_or_default()).into()
+}
+
+impl Wish {
+    fn new(key: &VmacKey, own: bool, config: &VrrpInstance, global: &Global) -> Self {
+        let mut addrs = config.vips.iter().chain(&config.evips);
+        let ipv6 = key.family == Family::V6 || addrs.any(|a| a.prefix.family() == Family::V6);
+        let standard = match key.family {
+            Family::V4 => [0, 0, 0x5e, 0, 1, key.vrid],
+            Family::V6 => [0, 0, 0x5e, 0, 2, key.vrid],
+        };
+        let mut wish = Wish {
+            kind: LinkKind::Vmac(standard),
+            given: None,
+            prefix: global.vmac_prefix.clone(),
+            group: None,
+            ipv6,
+            copies_source: key.family == Family::V6 && !(own && config.vmac_xmit_base),
+            addr: None,
+        };
+        match (&config.ipvlan, &config.vmac) {
+            (Some(ipvlan), _) if own => {
+                wish.kind = LinkKind::Ipvlan(ipvlan.mode);
+                wish.given = ipvlan.name.as_deref().map(Arc::from);
+                wish.group = ipvlan.group;
+                wish.addr = ipvlan.addr;
+            }
+            (_, Some(vmac)) if own => {
+                wish.kind = LinkKind::Vmac(vmac.mac.unwrap_or(standard));
+                wish.given = vmac.name.as_deref().map(Arc::from);
+                wish.group = vmac.group;
+            }
+            _ => {
+                if let Some(prefix) = &global.vmac_addr_prefix {
+                    wish.prefix.clone_from(prefix);
+                }
+            }
+        }
+        wish
+    }
+
+    /// Whether a link made for this wish can be changed into one for `new`.
+    fn replaces(&self, new: &Wish) -> bool {
+        self.kind.is_like(new.kind) && self.given == new.given && self.prefix == new.prefix
+    }
+}
+
+impl Vmac {
+    fn new(wish: Wish) -> Self {
+        let progress = Progress::Nothing;
+        Vmac { wish, name: None, progress, users: Vec::new(), source: None }
+    }
+
+    /// The same link under a new configuration.
+    fn again(self, wish: Wish) -> Self {
+        let progress = match self.progress {
+            Progress::Unlike(index) => Progress::There(index),
+            other => other,
+        };
+        Vmac { wish, progress, users: Vec::new(), ..self }
+    }
+
+    /// What the link is to be like, now that the interface below is there.
+    fn spec(&self, key: &VmacKey, parent: &Link, links: &Links) -> Option<LinkSpec> {
+        let vrf = |index: &IfIndex| links.get(*index).is_some_and(|l| l.vrf);
+        Some(LinkSpec {
+            name: self.name.clone()?,
+            kind: self.wish.kind,
+            parent: parent.index,
+            parent_name: parent.name.clone(),
+            group: self.wish.group.unwrap_or(parent.group),
+            master: parent.master.filter(vrf),
+            family: key.family,
+            ipv6: self.wish.ipv6,
+            existing: None,
+            replaces: None,
+        })
+    }
+
+    fn removal(self) -> Option<Action> {
+        let made = self.progress.index().is_some() || self.progress == Progress::Asked;
+        self.name.filter(|_| made).map(|name| Action::RemoveLink { name })
+    }
+}
+
+impl LinkSpec {
+    /// Whether the link is as it should be; whether it is up does not matter.
+    fn fits(&self, link: &Link) -> bool {
+        link.name == self.name
+            && link.stacked.is_some_and(|s| s.parent == self.parent && s.kind == self.kind)
+            && self.kind.mac().is_none_or(|mac| mac == link.mac)
+            && link.group == self.group
+            && link.master == self.master
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_long_prefix_makes_room_for_the_number() {
+        assert_eq!(&*generated("vrrp", "", 51), "vrrp.51");
+        assert_eq!(&*generated("vrrp", "6", 51), "vrrp6.51");
+        assert_eq!(&*generated("averylongprefixindeed", "12", 255), "averylong12.255");
+        assert_eq!(&*generated("ääääääääää", "", 5), "ääääää.5");
+    }
+}

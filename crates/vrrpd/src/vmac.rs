@@ -1,0 +1,293 @@
+//! Makes and removes virtual links, and has the kernel's settings fit them.
+//!
+//! One link a turn of the loop: removing one takes the kernel milliseconds. Owns what has to be
+//! put back: ARP settings of the interfaces below, source checks of the host. Never decides.
+
+use model::vrrp::IpvlanMode;
+use netlink::Batch;
+use netlink::link::{
+    AddrGenMode, IPVLAN_F_PRIVATE, IPVLAN_F_VEPA, IPVLAN_L2, Ipv4Key, LinkChange, LinkKind as Kind,
+    LinkRef, MACVLAN_PRIVATE, NewLink,
+};
+use netlink::sysctl::ConfKey;
+use std::collections::{BTreeMap, VecDeque};
+use std::io;
+use std::sync::Arc;
+use types::{Family, IfIndex};
+use vrrp_proto::{LinkKind, LinkSpec};
+
+#[derive(Debug)]
+enum Job {
+    Make(LinkSpec),
+    Remove(Arc<str>),
+}
+
+/// A link that was made or taken over.
+#[derive(Debug)]
+struct Made {
+    index: u32,
+    parent: IfIndex,
+    family: Family,
+}
+
+/// Settings that were changed, and what they were.
+type Saved = Vec<(Family, String, &'static str, i32)>;
+
+/// The links of this process.
+#[derive(Debug, Default)]
+pub struct VirtualLinks {
+    jobs: VecDeque<Job>,
+    made: BTreeMap<Arc<str>, Made>,
+    /// Settings of interfaces that carry a link for IPv4.
+    parents: BTreeMap<IfIndex, Saved>,
+    /// Source checks of the host, while there is a link for IPv4.
+    checks: Option<Saved>,
+}
+
+impl VirtualLinks {
+    /// Queues the making of a link.
+    pub fn make(&mut self, spec: LinkSpec) {
+        self.jobs.push_back(Job::Make(spec));
+    }
+
+    /// Queues the removal of a link.
+    pub fn remove(&mut self, name: Arc<str>) {
+        self.jobs.push_back(Job::Remove(name));
+    }
+
+    /// Whether anything is queued.
+    pub fn has_work(&self) -> bool {
+        !self.jobs.is_empty()
+    }
+
+    /// Does the next job; the name of a link that could not be made.
+    pub fn work(&mut self) -> Option<Arc<str>> {
+        match self.jobs.pop_front()? {
+            Job::Make(spec) => {
+                if let Err(e) = self.make_now(&spec) {
+                    let (name, parent) = (&spec.name, &spec.parent_name);
+                    log::error!("cannot make {name} on {parent}: {e}{}", advice(&e));
+                    return Some(spec.name);
+                }
+            }
+            Job::Remove(name) => self.remove_now(&name),
+        }
+        None
+    }
+
+    /// Puts every setting back.
+    pub fn restore(&mut self) {
+        for (_, saved) in core::mem::take(&mut self.parents) {
+            put_back(saved);
+        }
+        put_back(self.checks.take().unwrap_or_default());
+    }
+
+    fn make_now(&mut self, spec: &LinkSpec) -> io::Result<()> {
+        let v4 = spec.family == Family::V4;
+        if v4 {
+            self.prepare_host();
+        }
+        let mut batch = Batch::open()?;
+        if let Some(index) = spec.replaces {
+            batch.del_link(index.0);
+            run(&mut batch)?;
+        }
+        let kind = kind(spec.kind);
+        let index = match spec.existing {
+            Some(index) => {
+                let change = LinkChange {
+                    mac: spec.kind.mac(),
+                    name: Some(spec.name.to_string()),
+                    master: Some(spec.master.map_or(0, |m| m.0)),
+                    group: Some(spec.group),
+                    kind: Some(kind),
+                    ..LinkChange::default()
+                };
+                batch.change_link(LinkRef::Index(index.0), &change);
+                run(&mut batch)?;
+                index.0
+            }
+            None => {
+                batch.add_link(&NewLink {
+                    mac: spec.kind.mac(),
+                    group: spec.group,
+                    master: spec.master.map(|m| m.0),
+                    ..NewLink::new(&spec.name, spec.parent.0, kind)
+                });
+                run(&mut batch)?;
+                nix::net::if_::if_nametoindex(&*spec.name)?
+            }
+        };
+        if !spec.ipv6 {
+            set(Family::V6, &spec.name, "disable_ipv6", 1);
+        }
+        let mut quiet = LinkChange {
+            addr_gen_mode: spec.ipv6.then_some(AddrGenMode::None),
+            ..LinkChange::default()
+        };
+        if v4 {
+            // Answers are given for its own addresses only, adverts of other routers are taken
+            // although their source is reached by the interface below.
+            quiet.ipv4 = vec![
+                (Ipv4Key::ArpIgnore, 1),
+                (Ipv4Key::AcceptLocal, 1),
+                (Ipv4Key::RpFilter, 0),
+                (Ipv4Key::PromoteSecondaries, 1),
+            ];
+        }
+        batch.change_link(LinkRef::Index(index), &quiet);
+        let fresh = !self.made.contains_key(&spec.name);
+        if fresh || spec.existing.is_none() {
+            let up = LinkChange { up: Some(true), ..LinkChange::default() };
+            batch.change_link(LinkRef::Index(index), &up);
+        }
+        run(&mut batch)?;
+        let made = Made { index, parent: spec.parent, family: spec.family };
+        self.made.insert(spec.name.clone(), made);
+        if v4 {
+            self.prepare_parent(spec);
+        }
+        if fresh || spec.existing.is_none() {
+            log::info!("Success creating VMAC interface {} on {}", spec.name, spec.parent_name);
+        }
+        Ok(())
+    }
+
+    fn remove_now(&mut self, name: &Arc<str>) {
+        let Some(made) = self.made.remove(name) else { return };
+        let done = Batch::open().and_then(|mut batch| {
+            batch.del_link(made.index);
+            run(&mut batch)
+        });
+        match done {
+            Ok(()) => log::info!("Success removing VMAC interface {name}"),
+            // Somebody was faster.
+            Err(e) if e.raw_os_error() == Some(nix::libc::ENODEV) => {}
+            Err(e) => log::error!("cannot remove {name}: {e}"),
+        }
+        let left = |parent| {
+            let v4 = |m: &&Made| m.family == Family::V4;
+            self.made.values().filter(v4).any(|m| parent == IfIndex(0) || m.parent == parent)
+        };
+        let (here, anywhere) = (left(made.parent), left(IfIndex(0)));
+        if !here {
+            put_back(self.parents.remove(&made.parent).unwrap_or_default());
+        }
+        if !anywhere {
+            put_back(self.checks.take().unwrap_or_default());
+        }
+    }
+
+    /// The interface below answers for its own addresses only, and not for those on the virtual
+    /// link, nor does it ask in their name: else neighbours would learn its MAC for them.
+    fn prepare_parent(&mut self, spec: &LinkSpec) {
+        let name = &*spec.parent_name;
+        self.parents.entry(spec.parent).or_insert_with(|| {
+            let keys = [("arp_ignore", 1), ("arp_filter", 1), ("arp_announce", 2)];
+            let change = |(key, value)| change(Family::V4, name, key, value);
+            keys.into_iter().filter_map(change).collect()
+        });
+    }
+
+    /// `all` outdoes an interface, so that the virtual link could not be free of source checks
+    /// (Documentation/networking/ip-sysctl.rst): each interface gets the check of its own instead.
+    fn prepare_host(&mut self) {
+        if self.checks.is_some() {
+            return;
+        }
+        let all = ConfKey { family: Family::V4, scope: "all", key: "rp_filter" };
+        let mut saved = Saved::new();
+        if let Ok(level) = all.get()
+            && level > 0
+        {
+            for scope in scopes() {
+                let own = ConfKey { scope: &scope, ..all };
+                if own.get().is_ok_and(|mine| mine < level) {
+                    saved.extend(change(Family::V4, &scope, "rp_filter", level));
+                }
+            }
+            saved.extend(change(Family::V4, "all", "rp_filter", 0));
+            log::info!(
+                "net.ipv4.conf.all.rp_filter is {level}: set on every interface instead, since \
+                 VMACs cannot have it"
+            );
+        }
+        self.checks = Some(saved);
+    }
+}
+
+/// Interfaces with settings of IPv4, and `default`.
+fn scopes() -> Vec<String> {
+    let entries = std::fs::read_dir("/proc/sys/net/ipv4/conf").into_iter().flatten().flatten();
+    let names = entries.filter_map(|e| e.file_name().into_string().ok());
+    names.filter(|n| n != "all" && n != "lo").collect()
+}
+
+fn kind(kind: LinkKind) -> Kind {
+    match kind {
+        LinkKind::Vmac(_) => Kind::Macvlan { mode: MACVLAN_PRIVATE },
+        LinkKind::Ipvlan(mode) => Kind::Ipvlan {
+            mode: IPVLAN_L2,
+            flags: match mode {
+                IpvlanMode::Bridge => 0,
+                IpvlanMode::Private => IPVLAN_F_PRIVATE,
+                IpvlanMode::Vepa => IPVLAN_F_VEPA,
+            },
+        },
+    }
+}
+
+/// Sends the requests; the first failure.
+fn run(batch: &mut Batch) -> io::Result<()> {
+    match batch.run()?.into_iter().next() {
+        Some((_, error)) => Err(io::Error::from_raw_os_error(error.errno)),
+        None => Ok(()),
+    }
+}
+
+/// Writes a setting; whether that went well.
+fn set(family: Family, scope: &str, key: &str, value: i32) -> Option<i32> {
+    let conf = ConfKey { family, scope, key };
+    let done = conf.set(value);
+    if let Err(e) = &done {
+        log::warn!("cannot set {key} of {scope} to {value}: {e}");
+    }
+    done.ok()
+}
+
+/// Writes a setting; what is to be put back, when that differs.
+fn change(
+    family: Family,
+    scope: &str,
+    key: &'static str,
+    value: i32,
+) -> Option<(Family, String, &'static str, i32)> {
+    let before = set(family, scope, key, value)?;
+    (before != value).then(|| (family, scope.to_owned(), key, before))
+}
+
+fn put_back(saved: Saved) {
+    for (family, scope, key, value) in saved.into_iter().rev() {
+        let conf = ConfKey { family, scope: &scope, key };
+        match conf.set(value) {
+            // The interface has gone, and its settings with it.
+            Err(e) if e.kind() == io::ErrorKind::NotFound => {}
+            Err(e) => log::warn!("cannot set {key} of {scope} back to {value}: {e}"),
+            Ok(_) => {}
+        }
+    }
+}
+
+/// What to do about a link that cannot be made.
+fn advice(e: &io::Error) -> &'static str {
+    match e.raw_os_error() {
+        Some(nix::libc::EOPNOTSUPP) => "; the kernel lacks macvlan or ipvlan: load the module",
+        Some(nix::libc::EADDRINUSE) => {
+            "; another macvlan of that interface has the MAC: remove it, or set another MAC"
+        }
+        Some(nix::libc::EBUSY) => "; macvlan and ipvlan exclude each other on one interface",
+        Some(nix::libc::EPERM) => "; it takes NET_ADMIN",
+        _ => "",
+    }
+}
