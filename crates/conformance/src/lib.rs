@@ -8,6 +8,7 @@ mod folder;
 mod frr;
 mod lan;
 mod life;
+mod shown;
 
 pub use folder::{Folder, set_mode};
 pub use frr::Frr;
@@ -15,6 +16,7 @@ pub use lan::{
     Flavour, Lan, V2_UNICAST, V2_V4, V3_UNICAST, V3_UNICAST_V6, V3_V4, V3_V6, VIP, VIP6,
 };
 pub use life::life;
+pub use shown::{after, ip, sysctl};
 
 use lab::{Result, Subject};
 

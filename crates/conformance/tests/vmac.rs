@@ -2,7 +2,7 @@
 
 use std::process::Command;
 
-use conformance::{Lan, VIP, on_both};
+use conformance::{Frr, Lan, VIP, VIP6, after, ip, on_both, present, reference, sysctl};
 use lab::config::Instance;
 use lab::ping::Ping;
 use lab::{Frame, Host, PATIENCE, Packet, Result, Subject};
@@ -11,21 +11,6 @@ const MAC: [u8; 6] = [0, 0, 0x5e, 0, 1, 51];
 
 fn instance(priority: u8) -> Instance {
     Instance::new(51, priority, &["192.0.2.100/24"]).with("use_vmac")
-}
-
-fn ip(host: &Host, args: &str) -> Result<String> {
-    host.output(Command::new("/sbin/ip").args(args.split(' ')))
-}
-
-/// What stands after `word` in the output of a command.
-fn after<'t>(text: &'t str, word: &str) -> &'t str {
-    let mut words = text.split_whitespace().skip_while(|w| *w != word);
-    words.nth(1).unwrap_or_default()
-}
-
-fn sysctl(host: &Host, key: &str) -> Result<String> {
-    let path = format!("/proc/sys/net/{key}");
-    host.run(|| std::fs::read_to_string(&path).unwrap_or_default().trim().to_owned())
 }
 
 fn source_mac(frame: &Frame) -> &[u8] {
@@ -145,8 +130,222 @@ fn port(lan: &Lan) -> Result<String> {
     Ok(after(line.unwrap_or_default(), "dev").to_owned())
 }
 
+const MAC6: [u8; 6] = [0, 0, 0x5e, 0, 2, 51];
+
+fn instance6(priority: u8) -> Instance {
+    Instance::new(51, priority, &["fe80::100/64", "2001:db8::100/64"]).with("use_vmac")
+}
+
+/// The link-local address of an interface that it made up itself.
+fn link_local(host: &Host, interface: &str) -> Result<String> {
+    let shown = ip(host, &format!("-6 address show dev {interface} scope link"))?;
+    Ok(after(&shown, "inet6").split('/').next().unwrap_or_default().to_owned())
+}
+
+fn ipv6_adverts_have_the_virtual_mac_and_the_address_of_the_interface(
+    subject: &Subject,
+) -> Result<()> {
+    let mut lan = Lan::new()?;
+    let mut daemon = lan.start_a(subject, &[instance6(150)])?;
+    daemon.await_log("(VI_51) Entering BACKUP STATE (init)")?;
+    daemon.await_log("(VI_51) Entering MASTER STATE")?;
+    let advert = lan.wire.await_frame(PATIENCE, |f| f.advert().is_some())?;
+    let own = link_local(&lan.a, "eth0")?;
+    assert_eq!(source_mac(&advert), MAC6);
+    assert_eq!(advert.advert().map(|a| a.src.to_string()), Some(own.clone()));
+    let na = lan.wire.await_announcement(PATIENCE, VIP6.into())?;
+    assert_eq!(source_mac(&na), MAC6);
+    let shown = ip(&lan.a, "-6 address show dev vrrp.51")?;
+    let copy = shown.lines().find(|l| l.contains(&own)).unwrap_or_default();
+    assert!(copy.contains("nodad") && copy.contains("deprecated"), "{shown}");
+    assert!(shown.contains("2001:db8::100/64"), "{shown}");
+    // The kernel makes up no address from the virtual MAC.
+    assert_eq!(shown.matches("inet6").count(), 3, "{shown}");
+    Ok(())
+}
+
+fn the_copied_address_follows_that_of_the_interface(subject: &Subject) -> Result<()> {
+    let mut lan = Lan::new()?;
+    let mut daemon = lan.start_a(subject, &[instance6(150)])?;
+    daemon.await_log("(VI_51) Entering MASTER STATE")?;
+    let old: std::net::IpAddr = link_local(&lan.a, "eth0")?.parse().unwrap();
+    lan.a.add_addr("eth0", [0xfe80, 0, 0, 0, 0, 0, 0, 0xabcd], 64)?;
+    lan.a.del_addr("eth0", old, 64)?;
+    let new = |f: &Frame| f.advert().is_some_and(|a| a.src.to_string() == "fe80::abcd");
+    let advert = lan.wire.await_frame(PATIENCE, new)?;
+    assert_eq!(source_mac(&advert), MAC6);
+    let shown = ip(&lan.a, "-6 address show dev vrrp.51")?;
+    assert!(shown.contains("fe80::abcd/64") && !shown.contains(&old.to_string()), "{shown}");
+    Ok(())
+}
+
+fn vmac_xmit_base_sends_adverts_from_the_interface(subject: &Subject) -> Result<()> {
+    let mut lan = Lan::new()?;
+    let a = instance(150).with("vmac_xmit_base").with("garp_extra_if 1");
+    let mut daemon = lan.start_a(subject, std::slice::from_ref(&a))?;
+    daemon.await_log("(VI_51) Entering MASTER STATE")?;
+    let advert = lan.wire.await_frame(PATIENCE, |f| f.advert().is_some())?;
+    let shown = ip(&lan.a, "link show eth0")?;
+    let mac: Vec<String> = source_mac(&advert).iter().map(|b| format!("{b:02x}")).collect();
+    assert_eq!(mac.join(":"), after(&shown, "link/ether"));
+    // The switch would forget where the virtual MAC is: packets remind it.
+    for _ in 0..7 {
+        let garp = lan.wire.await_announcement(PATIENCE, VIP.into())?;
+        assert_eq!(source_mac(&garp), MAC);
+    }
+    let vmac = lan.a.index("vrrp.51")?;
+    assert!(lan.a.addrs_by_index()?.contains(&(vmac, VIP.into())));
+    Ok(())
+}
+
+fn name_mac_and_group_are_as_given(subject: &Subject) -> Result<()> {
+    let mut lan = Lan::new()?;
+    let words = "use_vmac mine 02:00:00:00:00:07";
+    let a = Instance::new(51, 150, &["192.0.2.100/24"]).with(words);
+    let mut daemon = lan.start_a(subject, std::slice::from_ref(&a))?;
+    daemon.await_log("(VI_51) Entering MASTER STATE")?;
+    let advert = lan.wire.await_frame(PATIENCE, |f| f.advert().is_some())?;
+    assert_eq!(source_mac(&advert), [2, 0, 0, 0, 0, 7]);
+    assert_eq!(after(&ip(&lan.a, "link show mine")?, "link/ether"), "02:00:00:00:00:07");
+    assert!(daemon.stop()?.success());
+    assert!(lan.a.index("mine").is_err());
+    Ok(())
+}
+
+/// keepalived 2.2 knows no group for a VMAC, nor does it follow the interface's.
+#[test]
+fn the_group_is_that_of_the_interface_or_the_one_given() -> Result<()> {
+    let lan = Lan::new()?;
+    ip(&lan.a, "link set eth0 group 7")?;
+    let b = Instance::new(52, 150, &["192.0.2.101/24"]).with("use_vmac group 9");
+    let mut daemon = lan.start_a(&Subject::ours()?, &[instance(150), b])?;
+    daemon.await_log("(VI_51) Entering MASTER STATE")?;
+    assert_eq!(after(&ip(&lan.a, "link show vrrp.51")?, "group"), "7");
+    assert_eq!(after(&ip(&lan.a, "link show vrrp.52")?, "group"), "9");
+    ip(&lan.a, "link set eth0 group 8")?;
+    let until = std::time::Instant::now() + PATIENCE;
+    while after(&ip(&lan.a, "link show vrrp.51")?, "group") != "8" {
+        assert!(std::time::Instant::now() < until, "the group does not follow");
+    }
+    assert_eq!(after(&ip(&lan.a, "link show vrrp.52")?, "group"), "9");
+    Ok(())
+}
+
+fn names_that_are_taken_are_passed_over(subject: &Subject) -> Result<()> {
+    let lan = Lan::new()?;
+    ip(&lan.a, "link add vrrp.52 link eth0 type macvlan mode private")?;
+    let four = instance(150);
+    let mut six = instance6(150);
+    six.name = "SIX".into();
+    let other = Instance::new(52, 150, &["192.0.2.101/24"]).with("use_vmac");
+    let mut daemon = lan.start_a(subject, &[four, six, other])?;
+    daemon.await_log("Success creating VMAC interface vrrp.51")?;
+    daemon.await_log("Success creating VMAC interface vrrp6.51")?;
+    daemon.await_log("Success creating VMAC interface vrrp1.52")?;
+    assert!(daemon.stop()?.success());
+    assert!(lan.a.index("vrrp1.52").is_err() && lan.a.index("vrrp.52").is_ok());
+    Ok(())
+}
+
+fn addresses_elsewhere_have_virtual_macs_of_their_own(subject: &Subject) -> Result<()> {
+    let mut lan = Lan::new()?;
+    lan.switch.attach(&lan.a, "eth1", &["198.51.100.1/24"])?;
+    let vips = ["192.0.2.100/24", "198.51.100.100/24 dev eth1"];
+    let a = Instance::new(51, 150, &vips)
+        .with("use_vmac")
+        .with("use_vmac_addr")
+        .with("virtual_ipaddress_excluded {\n        2001:db8::100/64\n    }");
+    let config = lab::config::file([&a]).replacen('{', "{\n    vmac_addr_prefix va", 1);
+    let mut daemon = lab::Daemon::start(&lan.a, subject, &config)?;
+    daemon.await_log("(VI_51) Entering MASTER STATE")?;
+    let garp = lan.wire.await_announcement(PATIENCE, [198, 51, 100, 100].into())?;
+    assert_eq!(source_mac(&garp), MAC);
+    let na = lan.wire.await_announcement(PATIENCE, VIP6.into())?;
+    assert_eq!(source_mac(&na), MAC6);
+    for (link, parent, addr) in [
+        ("vrrp.51", "eth0", "192.0.2.100/24"),
+        ("va.51", "eth1", "198.51.100.100/24"),
+        ("va6.51", "eth0", "2001:db8::100/64"),
+    ] {
+        let shown = ip(&lan.a, &format!("address show {link}"))?;
+        assert!(shown.contains(&format!("{link}@{parent}")) && shown.contains(addr), "{shown}");
+    }
+    assert!(daemon.stop()?.success());
+    assert!(lan.a.index("va.51").is_err() && lan.a.index("va6.51").is_err());
+    Ok(())
+}
+
+fn one_address_can_have_a_virtual_mac(subject: &Subject) -> Result<()> {
+    let mut lan = Lan::new()?;
+    let a = Instance::new(51, 150, &["192.0.2.100/24", "192.0.2.101/24 use_vmac"]);
+    let config = lab::config::file([&a]).replacen('{', "{\n    vmac_prefix averylongprefix", 1);
+    let mut daemon = lab::Daemon::start(&lan.a, subject, &config)?;
+    daemon.await_log("(VI_51) Entering MASTER STATE")?;
+    assert!(ip(&lan.a, "link")?.contains("averylongpre.51@eth0"));
+    let real = lan.wire.await_announcement(PATIENCE, VIP.into())?;
+    assert_ne!(source_mac(&real), MAC);
+    let virtuals = lan.wire.await_announcement(PATIENCE, [192, 0, 2, 101].into())?;
+    assert_eq!(source_mac(&virtuals), MAC);
+    Ok(())
+}
+
+/// Ours and the reference's, in both orders: adverts from one virtual MAC reach the other's link.
+#[test]
+fn virtual_macs_fail_over_between_ours_and_the_reference() -> Result<()> {
+    let Some(theirs) = reference()? else { return Ok(()) };
+    let ours = Subject::ours()?;
+    for (first, second) in [(&ours, &theirs), (&theirs, &ours)] {
+        for (a, b) in [(instance(150), instance(100)), (instance6(150), instance6(100))] {
+            let mut lan = Lan::new()?;
+            let mut up = lan.start_a(first, std::slice::from_ref(&a))?;
+            up.await_log("Entering MASTER STATE")?;
+            let mut down = lan.start_b(second, std::slice::from_ref(&b))?;
+            down.await_log("Entering BACKUP STATE")?;
+            // It hears the master through its own link of the same MAC.
+            lan.await_adverts_of(&a, 10)?;
+            assert!(!lan.wire.all_adverts()?.iter().any(|(_, advert)| advert.priority == 100));
+            assert!(up.stop()?.success());
+            down.await_log("Entering MASTER STATE")?;
+            lan.await_advert_of(&b)?;
+        }
+    }
+    Ok(())
+}
+
+/// FRR's virtual routers always have virtual MACs.
+#[test]
+fn a_virtual_mac_is_taken_over_from_frr() -> Result<()> {
+    let Some(()) = present(Frr::is_installed().then_some(()), "FRR")? else { return Ok(()) };
+    for (vip, mac) in [(VIP.into(), MAC), (VIP6.into(), MAC6)] {
+        let mut lan = Lan::new()?;
+        Frr::prepare(&lan.b, vip)?;
+        let frr = Frr::start(&lan.b, 3, 200, vip)?;
+        lan.wire.await_advert(PATIENCE, |a| a.priority == 200)?;
+        let a = match vip {
+            std::net::IpAddr::V4(_) => instance(150),
+            std::net::IpAddr::V6(_) => {
+                Instance::new(51, 150, &["2001:db8::100/64"]).with("use_vmac")
+            }
+        };
+        let mut daemon = lan.start_a(&Subject::ours()?, std::slice::from_ref(&a))?;
+        daemon.await_log("Entering BACKUP STATE")?;
+        lan.wire.clear()?;
+        frr.stop()?;
+        daemon.await_log("Entering MASTER STATE")?;
+        assert_eq!(source_mac(&lan.wire.await_announcement(PATIENCE, vip)?), mac);
+    }
+    Ok(())
+}
+
 on_both!(
     adverts_and_announcements_carry_the_virtual_mac,
     the_link_is_a_private_macvlan_with_the_settings_of_a_virtual_router,
     a_backup_takes_over_with_the_same_mac,
+    ipv6_adverts_have_the_virtual_mac_and_the_address_of_the_interface,
+    the_copied_address_follows_that_of_the_interface,
+    vmac_xmit_base_sends_adverts_from_the_interface,
+    name_mac_and_group_are_as_given,
+    names_that_are_taken_are_passed_over,
+    addresses_elsewhere_have_virtual_macs_of_their_own,
+    one_address_can_have_a_virtual_mac,
 );

@@ -169,8 +169,8 @@ pub enum Action {
         /// Its absence is no error.
         best_effort: bool,
     },
-    /// Make a virtual link, or put right one that is there. The kernel's news of it says that it
-    /// is done, [`Input::LinkFailed`](crate::Input::LinkFailed) that it cannot be.
+    /// Make a virtual link, or put right one that is there; answered by
+    /// [`Input::LinkDone`](crate::Input::LinkDone).
     MakeLink(LinkSpec),
     /// Remove a virtual link that was made.
     RemoveLink {
@@ -220,6 +220,8 @@ impl LinkKind {
 pub struct LinkSpec {
     /// Its name.
     pub name: Arc<str>,
+    /// Name of an instance that uses it, for log lines.
+    pub user: Arc<str>,
     /// Its kind.
     pub kind: LinkKind,
     /// The interface that it sits on.

@@ -90,10 +90,13 @@ pub enum Input<'a> {
         /// Positive errno.
         errno: i32,
     },
-    /// The kernel refused a virtual link that an action asked for.
-    LinkFailed {
+    /// What an action asked for of a virtual link is done, or refused. The kernel's news of it
+    /// may come later.
+    LinkDone {
         /// Its name.
         name: &'a str,
+        /// Whether the kernel did it.
+        made: bool,
     },
     /// IP forwarding of an interface: the Router flag of neighbour
     /// advertisements (RFC 4861 section 4.4).

@@ -134,7 +134,8 @@ impl Node {
             Input::AddrFailed { instance, addr, adding, errno } => {
                 self.addr_failed(instance, addr, adding, errno, at);
             }
-            Input::LinkFailed { name } => self.vmacs.refused(name, at.now),
+            Input::LinkDone { made: true, .. } => self.vmacs_changed(&[], at),
+            Input::LinkDone { name, made: false } => self.vmacs.refused(name, at.now),
             Input::Forwarding { index, on } => self.links.set_forwarding(index, on),
             Input::Track { id, value } => self.track(id, value, at),
             Input::Reload(setup) => self.reload(*setup, at),

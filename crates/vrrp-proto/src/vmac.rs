@@ -107,6 +107,8 @@ pub struct Vmac {
     name: Option<Arc<str>>,
     progress: Progress,
     users: Vec<InstanceId>,
+    /// Name of the first of them.
+    user: Arc<str>,
     /// The address that was asked for on it, to send from.
     source: Option<(types::Prefix, IfIndex)>,
 }
@@ -115,6 +117,8 @@ pub struct Vmac {
 #[derive(Debug, Clone, Default)]
 pub struct Vmacs {
     all: BTreeMap<VmacKey, Vmac>,
+    /// In the order of the configuration: who comes first has the choice of names.
+    order: Vec<VmacKey>,
 }
 
 /// A change of the address that a link sends from.
@@ -133,6 +137,7 @@ impl Vmacs {
         global: &Global,
     ) -> Vec<Action> {
         let mut old = core::mem::take(&mut self.all);
+        self.order.clear();
         for (id, config) in instances {
             let own = VmacKey::own(config);
             let addrs = config.vips.iter().chain(&config.evips);
@@ -149,6 +154,10 @@ impl Vmacs {
                 });
                 vmac.wish.ipv6 |= wish.ipv6;
                 vmac.wish.copies_source |= wish.copies_source;
+                if vmac.users.is_empty() {
+                    vmac.user = config.name.as_str().into();
+                    self.order.push(key);
+                }
                 if !vmac.users.contains(&id) {
                     vmac.users.push(id);
                 }
@@ -233,9 +242,8 @@ impl Vmacs {
 
     /// What is to be made or put right, each asked for once.
     pub fn place(&mut self, links: &Links) -> Vec<Action> {
-        let keys: Vec<VmacKey> = self.all.keys().cloned().collect();
         let mut actions = Vec::new();
-        for key in keys {
+        for key in self.order.clone() {
             let Some(parent) = links.named(&key.parent) else { continue };
             let progress = self.all.get(&key).map(|v| v.progress);
             let existing = match progress {
@@ -443,7 +451,7 @@ impl Wish {
 impl Vmac {
     fn new(wish: Wish) -> Self {
         let progress = Progress::Nothing;
-        Vmac { wish, name: None, progress, users: Vec::new(), source: None }
+        Vmac { wish, name: None, progress, users: Vec::new(), user: "".into(), source: None }
     }
 
     /// The same link under a new configuration.
@@ -460,6 +468,7 @@ impl Vmac {
         let vrf = |index: &IfIndex| links.get(*index).is_some_and(|l| l.vrf);
         Some(LinkSpec {
             name: self.name.clone()?,
+            user: self.user.clone(),
             kind: self.wish.kind,
             parent: parent.index,
             parent_name: parent.name.clone(),

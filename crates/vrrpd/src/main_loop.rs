@@ -258,10 +258,10 @@ impl VrrpRole {
     fn work(&mut self) -> Result<(), Fatal> {
         // While addresses go, their links stay.
         if !(self.leaving && self.exec.has_work())
-            && let Some(name) = self.vmacs.work()
+            && let Some((name, made)) = self.vmacs.work()
             && let Some(node) = &mut self.node
         {
-            node.handle(clock::now(), Input::LinkFailed { name: &name }, &mut self.out);
+            node.handle(clock::now(), Input::LinkDone { name: &name, made }, &mut self.out);
         }
         if !self.exec.has_work() {
             return Ok(());

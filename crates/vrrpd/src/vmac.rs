@@ -26,6 +26,7 @@ enum Job {
 #[derive(Debug)]
 struct Made {
     index: u32,
+    user: Arc<str>,
     parent: IfIndex,
     family: Family,
 }
@@ -60,19 +61,22 @@ impl VirtualLinks {
         !self.jobs.is_empty()
     }
 
-    /// Does the next job; the name of a link that could not be made.
-    pub fn work(&mut self) -> Option<Arc<str>> {
+    /// Does the next job; the name of a link that was to be made, and whether it was.
+    pub fn work(&mut self) -> Option<(Arc<str>, bool)> {
         match self.jobs.pop_front()? {
             Job::Make(spec) => {
-                if let Err(e) = self.make_now(&spec) {
-                    let (name, parent) = (&spec.name, &spec.parent_name);
-                    log::error!("cannot make {name} on {parent}: {e}{}", advice(&e));
-                    return Some(spec.name);
+                let done = self.make_now(&spec);
+                if let Err(e) = &done {
+                    let (user, name, parent) = (&spec.user, &spec.name, &spec.parent_name);
+                    log::error!("({user}) cannot make {name} on {parent}: {e}{}", advice(e));
                 }
+                Some((spec.name, done.is_ok()))
             }
-            Job::Remove(name) => self.remove_now(&name),
+            Job::Remove(name) => {
+                self.remove_now(&name);
+                None
+            }
         }
-        None
     }
 
     /// Puts every setting back.
@@ -143,13 +147,18 @@ impl VirtualLinks {
             batch.change_link(LinkRef::Index(index), &up);
         }
         run(&mut batch)?;
-        let made = Made { index, parent: spec.parent, family: spec.family };
+        let user = spec.user.clone();
+        let made = Made { index, user, parent: spec.parent, family: spec.family };
         self.made.insert(spec.name.clone(), made);
         if v4 {
             self.prepare_parent(spec);
         }
-        if fresh || spec.existing.is_none() {
-            log::info!("Success creating VMAC interface {} on {}", spec.name, spec.parent_name);
+        match (spec.existing, fresh) {
+            (None, _) => {
+                log::info!("({}): Success creating VMAC interface {}", spec.user, spec.name)
+            }
+            (Some(_), true) => log::info!("({}) Found matching interface {}", spec.user, spec.name),
+            (Some(_), false) => log::info!("({}) put interface {} right", spec.user, spec.name),
         }
         Ok(())
     }
@@ -161,7 +170,7 @@ impl VirtualLinks {
             run(&mut batch)
         });
         match done {
-            Ok(()) => log::info!("Success removing VMAC interface {name}"),
+            Ok(()) => log::info!("({}) Success removing VMAC interface {name}", made.user),
             // Somebody was faster.
             Err(e) if e.raw_os_error() == Some(nix::libc::ENODEV) => {}
             Err(e) => log::error!("cannot remove {name}: {e}"),

@@ -23,6 +23,7 @@ pub static STATIC_OPTIONS: &[Keyword] = &STATIC_TABLE;
 const VIP_TABLE: [Keyword; COMMON.len() + 1] = and(
     COMMON,
     kw("use_vmac", "Put it on a VMAC of its interface.")
+        .acted()
         .set(|cx, _| address::change(cx, |a| a.use_vmac = true)),
 );
 

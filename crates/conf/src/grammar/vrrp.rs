@@ -304,18 +304,20 @@ static LINKS: &[Keyword] = &[
         .default("off")
         .acted()
         .set(vmac::vmac),
-    kw("use_vmac_addr", "VMACs for addresses on other interfaces too.").default("off").set(
+    kw("use_vmac_addr", "VMACs for addresses on other interfaces too.").default("off").acted().set(
         |cx, _| {
             if let Some(made) = cx.made() {
                 made.vmac_addr = true;
             }
         },
     ),
-    kw("vmac_xmit_base", "Adverts leave from the interface itself.").default("off").set(|cx, _| {
-        if let Some(made) = cx.made() {
-            made.vmac_xmit_base = true;
-        }
-    }),
+    kw("vmac_xmit_base", "Adverts leave from the interface itself.").default("off").acted().set(
+        |cx, _| {
+            if let Some(made) = cx.made() {
+                made.vmac_xmit_base = true;
+            }
+        },
+    ),
     kw("use_ipvlan", "Adverts and addresses on an ipvlan interface.")
         .args(&[word("[[name] IF] [ADDR[/LEN]] [bridge|private|vepa] [group GROUP]").rest(0)])
         .default("off")

@@ -201,6 +201,7 @@ pub static PROTOCOL: &[Keyword] = &[
     kw("vmac_prefix", "Start of generated VMAC names.")
         .args(&[word("STRING")])
         .default("vrrp")
+        .acted()
         .set(|cx, a| {
             if std::mem::replace(&mut cx.build.global.vmac_prefix_given, true) {
                 let text = format!("vmac_prefix is given twice - ignoring {}", a.str(0));
@@ -212,6 +213,7 @@ pub static PROTOCOL: &[Keyword] = &[
     kw("vmac_addr_prefix", "Start of generated names of VMACs for addresses.")
         .args(&[word("STRING")])
         .default("vmac_prefix")
+        .acted()
         .set(|cx, a| {
             if cx.build.config.global.vmac_addr_prefix.is_some() {
                 let text = format!("vmac_addr_prefix is given twice - ignoring {}", a.str(0));

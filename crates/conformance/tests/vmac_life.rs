@@ -1,0 +1,173 @@
+//! What becomes of virtual links: taken over, deleted by hand, losing what they sit on, reloaded.
+
+use conformance::{Lan, VIP, after, ip, on_both};
+use lab::config::{self, Instance};
+use lab::watch::Change;
+use lab::{Daemon, PATIENCE, Result, Subject};
+
+fn instance(priority: u8) -> Instance {
+    Instance::new(51, priority, &["192.0.2.100/24"]).with("use_vmac")
+}
+
+fn a_link_that_is_as_it_should_be_is_taken_over(subject: &Subject) -> Result<()> {
+    let mut lan = Lan::new()?;
+    ip(&lan.a, "link add vrrp.51 link eth0 address 00:00:5e:00:01:33 type macvlan mode private")?;
+    ip(&lan.a, "link set vrrp.51 up")?;
+    let index = lan.a.index("vrrp.51")?;
+    let mut daemon = lan.start_a(subject, &[instance(150)])?;
+    daemon.await_log("Entering MASTER STATE")?;
+    lan.watch_a.await_addr(PATIENCE, VIP, true)?;
+    assert!(lan.a.addrs_by_index()?.contains(&(index, VIP.into())));
+    assert!(daemon.stop()?.success());
+    assert!(lan.a.index("vrrp.51").is_err());
+    Ok(())
+}
+
+fn what_a_crash_has_left_is_put_right(subject: &Subject) -> Result<()> {
+    let mut lan = Lan::new()?;
+    let mut first = lan.start_a(subject, &[instance(100)])?;
+    first.await_log("Entering MASTER STATE")?;
+    lan.watch_a.await_addr(PATIENCE, VIP, true)?;
+    let index = lan.a.index("vrrp.51")?;
+    first.crash();
+    assert!(lan.a.has_addr(VIP)?);
+    let mut other = lan.start_b(subject, &[instance(150)])?;
+    other.await_log("Entering MASTER STATE")?;
+    lan.wire.await_advert(PATIENCE, |a| a.priority == 150)?;
+    let mut second = lan.start_a(subject, &[instance(100)])?;
+    second.await_log("Entering BACKUP STATE")?;
+    lan.watch_a.await_addr(PATIENCE, VIP, false)?;
+    assert_eq!(lan.a.index("vrrp.51")?, index);
+    assert!(second.stop()?.success());
+    assert!(lan.a.index("vrrp.51").is_err());
+    Ok(())
+}
+
+fn a_link_deleted_by_hand_is_made_anew(subject: &Subject) -> Result<()> {
+    let mut lan = Lan::new()?;
+    let mut daemon = lan.start_a(subject, &[instance(150)])?;
+    daemon.await_log("Entering MASTER STATE")?;
+    for _ in 0..3 {
+        lan.watch_a.await_addr(PATIENCE, VIP, true)?;
+        lan.a.del_link("vrrp.51")?;
+        daemon.await_log("Entering FAULT STATE")?;
+        daemon.await_log("Entering BACKUP STATE")?;
+        daemon.await_log("Entering MASTER STATE")?;
+    }
+    lan.watch_a.await_addr(PATIENCE, VIP, true)?;
+    assert_eq!(after(&ip(&lan.a, "link show vrrp.51")?, "link/ether"), "00:00:5e:00:01:33");
+    Ok(())
+}
+
+fn a_link_set_down_by_hand_is_a_fault(subject: &Subject) -> Result<()> {
+    let lan = Lan::new()?;
+    let mut daemon = lan.start_a(subject, &[instance(150)])?;
+    daemon.await_log("Entering MASTER STATE")?;
+    lan.a.set_up("vrrp.51", false)?;
+    daemon.await_log("Entering FAULT STATE")?;
+    lan.a.set_up("vrrp.51", true)?;
+    daemon.await_log("Entering MASTER STATE")?;
+    Ok(())
+}
+
+fn a_cable_pulled_is_a_fault_until_it_is_back(subject: &Subject) -> Result<()> {
+    let mut lan = Lan::new()?;
+    let mut daemon = lan.start_a(subject, &[instance(150)])?;
+    daemon.await_log("Entering MASTER STATE")?;
+    lan.watch_a.await_addr(PATIENCE, VIP, true)?;
+    let index = lan.a.index("vrrp.51")?;
+    lan.cable_a.cut()?;
+    daemon.await_log("Entering FAULT STATE")?;
+    lan.watch_a.await_addr(PATIENCE, VIP, false)?;
+    lan.cable_a.restore()?;
+    daemon.await_log("Entering BACKUP STATE")?;
+    daemon.await_log("Entering MASTER STATE")?;
+    assert_eq!(lan.a.index("vrrp.51")?, index);
+    Ok(())
+}
+
+fn an_interface_that_is_gone_takes_its_link_along_and_brings_it_back(
+    subject: &Subject,
+) -> Result<()> {
+    let mut lan = Lan::new()?;
+    let config = config::file([&instance(150)]).replacen('{', "{\n    dynamic_interfaces", 1);
+    let mut daemon = Daemon::start(&lan.a, subject, &config)?;
+    daemon.await_log("Entering MASTER STATE")?;
+    lan.watch_a.await_addr(PATIENCE, VIP, true)?;
+    lan.a.del_link("eth0")?;
+    daemon.await_log("Entering FAULT STATE")?;
+    lan.watch_a.await_change(PATIENCE, |c| *c == Change::LinkGone("eth0".into()))?;
+    assert!(lan.a.index("vrrp.51").is_err());
+    lan.switch.attach(&lan.a, "eth0", &["192.0.2.1/24"])?;
+    daemon.await_log("Entering MASTER STATE")?;
+    lan.watch_a.await_addr(PATIENCE, VIP, true)?;
+    let vmac = lan.a.index("vrrp.51")?;
+    assert!(lan.a.addrs_by_index()?.contains(&(vmac, VIP.into())));
+    Ok(())
+}
+
+fn a_reload_touches_only_the_links_that_change(subject: &Subject) -> Result<()> {
+    let mut lan = Lan::new()?;
+    let stays = instance(150);
+    let goes = Instance::new(52, 150, &["192.0.2.101/24"]).with("use_vmac");
+    let comes = Instance::new(53, 150, &["192.0.2.102/24"]).with("use_vmac");
+    let mut daemon = lan.start_a(subject, &[stays.clone(), goes])?;
+    lan.watch_a.await_addr(PATIENCE, VIP, true)?;
+    lan.watch_a.await_addr(PATIENCE, [192, 0, 2, 101], true)?;
+    let index = lan.a.index("vrrp.51")?;
+    daemon.reload(&config::file([&stays, &comes]))?;
+    lan.watch_a.await_addr(PATIENCE, [192, 0, 2, 102], true)?;
+    daemon.await_log("Success removing VMAC interface vrrp.52")?;
+    assert_eq!(lan.a.index("vrrp.51")?, index);
+    assert!(lan.a.index("vrrp.52").is_err());
+    assert_eq!(lan.watch_a.removals(VIP)?, 0);
+    Ok(())
+}
+
+fn a_reload_can_begin_and_end_the_use_of_a_virtual_mac(subject: &Subject) -> Result<()> {
+    let mut lan = Lan::new()?;
+    let with = instance(150);
+    let without = Instance::new(51, 150, &["192.0.2.100/24"]);
+    let mut daemon = lan.start_a(subject, std::slice::from_ref(&without))?;
+    lan.watch_a.await_addr(PATIENCE, VIP, true)?;
+    daemon.reload(&config::file([&with]))?;
+    lan.watch_a.await_addr(PATIENCE, VIP, false)?;
+    lan.watch_a.await_addr(PATIENCE, VIP, true)?;
+    let vmac = lan.a.index("vrrp.51")?;
+    assert!(lan.a.addrs_by_index()?.contains(&(vmac, VIP.into())));
+    daemon.reload(&config::file([&without]))?;
+    lan.watch_a.await_addr(PATIENCE, VIP, false)?;
+    lan.watch_a.await_addr(PATIENCE, VIP, true)?;
+    assert!(lan.a.addrs_by_index()?.contains(&(lan.a.index("eth0")?, VIP.into())));
+    daemon.await_log("Success removing VMAC interface vrrp.51")?;
+    assert!(lan.a.index("vrrp.51").is_err());
+    Ok(())
+}
+
+/// A change of the MAC alone is one of the link: the master stays one.
+#[test]
+fn a_reload_changes_the_mac_in_place() -> Result<()> {
+    let mut lan = Lan::new()?;
+    let a = Instance::new(51, 150, &["192.0.2.100/24"]);
+    let (old, new) = (a.clone().with("use_vmac"), a.with("use_vmac 02:00:00:00:00:07"));
+    let daemon = lan.start_a(&Subject::ours()?, std::slice::from_ref(&old))?;
+    lan.watch_a.await_addr(PATIENCE, VIP, true)?;
+    let index = lan.a.index("vrrp.51")?;
+    daemon.reload(&config::file([&new]))?;
+    let changed = |f: &lab::Frame| f.advert().is_some() && f.bytes[6..12] == [2, 0, 0, 0, 0, 7];
+    lan.wire.await_frame(PATIENCE, changed)?;
+    assert_eq!(lan.a.index("vrrp.51")?, index);
+    assert_eq!(lan.watch_a.removals(VIP)?, 0);
+    Ok(())
+}
+
+on_both!(
+    a_link_that_is_as_it_should_be_is_taken_over,
+    what_a_crash_has_left_is_put_right,
+    a_link_deleted_by_hand_is_made_anew,
+    a_link_set_down_by_hand_is_a_fault,
+    a_cable_pulled_is_a_fault_until_it_is_back,
+    an_interface_that_is_gone_takes_its_link_along_and_brings_it_back,
+    a_reload_touches_only_the_links_that_change,
+    a_reload_can_begin_and_end_the_use_of_a_virtual_mac,
+);
