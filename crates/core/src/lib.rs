@@ -20,6 +20,8 @@ mod netns;
 mod notify;
 mod paths;
 mod pidfile;
+mod process_table;
+mod processes;
 mod reload;
 mod reload_timer;
 mod script_user;

@@ -2,7 +2,7 @@
 //!
 //! Owns the phases of the daemon's life and the startup and shutdown scripts.
 
-use crate::main_loop::{Core, Purpose};
+use crate::main_loop::{Core, PROCESSES, Purpose};
 use crate::pidfile::PidFile;
 use crate::scripts::{Outcome, STOP_GRACE, TERM_GRACE};
 use crate::setup;
@@ -121,7 +121,9 @@ impl Core {
 
     /// Takes over the tracked objects and the files to watch.
     pub(crate) fn configure_watches(&mut self, start: bool) {
-        self.tracker.configure(clock::now(), &self.config, start);
+        let now = clock::now();
+        self.processes.configure(now, &self.config, &self.poll, PROCESSES);
+        self.tracker.configure(now, &self.config, &self.processes.verdicts(), start);
         self.reload_timer.configure(&self.config.global.reload);
         let mut files = self.tracker.files();
         files.extend(self.reload_timer.file().map(Path::to_owned));

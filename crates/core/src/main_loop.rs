@@ -10,6 +10,7 @@ use crate::link::{Report, Setup};
 use crate::notify::Notifications;
 use crate::paths::Names;
 use crate::pidfile::PidFile;
+use crate::process_table::ProcessTable;
 use crate::reload::Reload;
 use crate::reload_timer::ReloadTimer;
 use crate::scripts::{Outcome, Runner};
@@ -28,11 +29,14 @@ use rt::resources::Originals;
 use rt::signals::{self, Signals};
 use rt::spawn::{self, Exit};
 use rt::{Interest, Token, clock};
+use std::fs::File;
 use std::io;
 use types::{Mono, TrackId};
 
 const SIGNALS: Token = Token(0);
 const FILES: Token = Token(1);
+/// News of processes.
+pub(crate) const PROCESSES: Token = Token(2);
 
 /// Reports taken from one role before the others have their turn.
 const REPORTS_PER_TURN: usize = 256;
@@ -75,6 +79,7 @@ pub struct Core {
     pub(crate) scripts: Runner<Purpose>,
     pub(crate) tracker: Tracker,
     pub(crate) notifications: Notifications,
+    pub(crate) processes: ProcessTable,
     pub(crate) watcher: Watcher,
     pub(crate) reload_timer: ReloadTimer,
     pub(crate) manager: Notifier,
@@ -98,6 +103,8 @@ pub struct Parts {
     pub signals: Signals,
     /// The places of the roles.
     pub slots: [Slot; 3],
+    /// The network namespace that was left for another.
+    pub home: Option<File>,
     /// The limits that scripts get back.
     pub limits: Originals,
 }
@@ -123,6 +130,7 @@ impl Core {
             slots: parts.slots,
             pid_file: None,
             tracker: Tracker::default(),
+            processes: ProcessTable::new(parts.home),
             notifications: Notifications::default(),
             reload_timer: ReloadTimer::default(),
             manager: Notifier::default(),
@@ -159,9 +167,12 @@ impl Core {
 
     fn deadline(&self) -> Option<Mono> {
         let slots = self.slots.iter().flat_map(|s| [s.deadline(), s.respawn_at]).flatten();
+        // Nothing is tracked any more on the way out.
+        let tracks = !self.phase.is_stopping();
         [
             self.scripts.deadline(),
-            self.tracker.deadline(),
+            self.tracker.deadline().filter(|_| tracks),
+            self.processes.deadline().filter(|_| tracks),
             self.reload_timer.deadline(),
             self.reload.as_ref().map(Reload::deadline),
             self.phase.deadline(),
@@ -177,6 +188,11 @@ impl Core {
             SIGNALS => self.serve_signals(),
             FILES => {
                 self.serve_files();
+                Ok(())
+            }
+            PROCESSES => {
+                let verdicts = self.processes.serve(clock::now(), &self.poll);
+                self.processes_changed(&verdicts);
                 Ok(())
             }
             token => {
@@ -331,6 +347,8 @@ impl Core {
         }
         if !self.phase.is_stopping() {
             self.run_tracked_scripts(now);
+            let verdicts = self.processes.tick(now);
+            self.processes_changed(&verdicts);
         }
         if self.reload_timer.tick() {
             self.request_reload();
@@ -344,6 +362,14 @@ impl Core {
             Purpose::Startup => info!("startup script timed out"),
             Purpose::Shutdown => info!("shutdown script timed out"),
             _ => {}
+        }
+    }
+
+    fn processes_changed(&mut self, verdicts: &[(TrackId, bool)]) {
+        for (id, good) in verdicts {
+            if let Some((id, value)) = self.tracker.process_changed(*id, *good) {
+                self.tell_roles(id, value);
+            }
         }
     }
 

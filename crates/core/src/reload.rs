@@ -99,7 +99,7 @@ impl Core {
         // Never the number of a refused one, whose answers may still come.
         self.loads += 1;
         let generation = Generation(self.loads);
-        let values = self.tracker.values_for(&config);
+        let values = self.tracker.values_for(&config, &self.processes.preview(&config));
         let mut told = Vec::new();
         for slot in &mut self.slots {
             let Some(child) = &mut slot.child else { continue };

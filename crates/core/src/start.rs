@@ -73,6 +73,7 @@ fn daemon(options: Options, args: &[String]) -> Result<i32, Stop> {
     let signals = handle_signals(&options).map_err(failed("cannot handle signals"))?;
     install_log(&log_setup(&options, ""));
     say_start(&options, args);
+    let home = rt::netns::own().ok();
     let core_pattern = allow_core_dumps(&options);
     if let Some(name) = &options.namespace {
         enter_namespace(name)?;
@@ -103,7 +104,9 @@ fn daemon(options: Options, args: &[String]) -> Result<i32, Stop> {
         install_log(&log);
     }
     log_sink::start_writers();
-    let parts = Parts { options, names, log, config: loaded.model, signals, slots, limits };
+    let has_moved = names.namespace.is_some();
+    let home = home.filter(|_| has_moved);
+    let parts = Parts { options, names, log, config: loaded.model, signals, slots, home, limits };
     let mut core = Core::new(parts).map_err(failed("cannot open the event loop or inotify"))?;
     core.pid_file = Some(pid_file);
     core.manager = Notifier::from_env();

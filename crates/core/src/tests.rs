@@ -41,6 +41,7 @@ fn core() -> (Core, AsChecker, AsBfd) {
         config: Config::default(),
         signals: Signals::new(&[]).unwrap(),
         slots: lifecycle::slots(|_| None),
+        home: None,
         limits: Originals::capture().unwrap(),
     };
     let mut core = Core::new(parts).unwrap();

@@ -1,4 +1,4 @@
-//! Tracked scripts and files: from runs and changes to facts for the roles.
+//! Tracked objects, scripts and files above all: from runs and changes to facts for the roles.
 //!
 //! Owns schedules, counters and the log lines of their changes. Never starts
 //! a process: it says which script is due and is told how it ended.
@@ -9,7 +9,7 @@ use log::{info, warn};
 use model::track::{InitFile, TrackFile, TrackScript};
 use model::{Config, TrackKind, TrackObject};
 use rt::spawn::Exit;
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
 use std::io::Read;
 use std::path::{Path, PathBuf};
 use std::time::Duration;
@@ -20,6 +20,9 @@ const FILE_READ: u64 = 256;
 
 /// A value that has changed.
 pub type Change = (TrackId, TrackValue);
+
+/// Which tracked processes run in the right number.
+pub type Verdicts = BTreeMap<TrackId, bool>;
 
 /// The tracked objects of the running configuration.
 #[derive(Debug, Default)]
@@ -63,15 +66,18 @@ impl Tracker {
     }
 
     /// The values that the objects of a new configuration begin with.
-    pub fn values_for(&self, config: &Config) -> Vec<TrackValue> {
-        config.tracks.iter().map(|spec| self.first_value(spec, config).0).collect()
+    pub fn values_for(&self, config: &Config, processes: &Verdicts) -> Vec<TrackValue> {
+        let first = |(nth, spec)| self.first_value(nth, spec, config, processes).0;
+        config.tracks.iter().enumerate().map(first).collect()
     }
 
     /// The value and, for a script that is kept, its state.
     fn first_value(
         &self,
+        nth: usize,
         spec: &TrackObject,
         config: &Config,
+        processes: &Verdicts,
     ) -> (TrackValue, Option<ScriptState>) {
         match &spec.kind {
             TrackKind::Script(s) => {
@@ -86,21 +92,25 @@ impl Tracker {
                 }
             }
             TrackKind::File(f) => (TrackValue::Number(read_number(Path::new(&f.path))), None),
+            TrackKind::Process(_) => {
+                // One that nothing tracks is not looked for.
+                (TrackValue::Good(processes.get(&id(nth)).copied().unwrap_or(true)), None)
+            }
             // Not acted upon yet: no influence.
-            TrackKind::Process(_) | TrackKind::Bfd => (TrackValue::Good(true), None),
+            TrackKind::Bfd => (TrackValue::Good(true), None),
         }
     }
 
     /// Takes over the objects of a configuration. Results of scripts whose
     /// name, command and user stay are kept. `start` makes initial files.
-    pub fn configure(&mut self, now: Mono, config: &Config, start: bool) {
+    pub fn configure(&mut self, now: Mono, config: &Config, processes: &Verdicts, start: bool) {
         let used = used_tracks(config);
         let mut objects = Vec::with_capacity(config.tracks.len());
         for (nth, spec) in config.tracks.iter().enumerate() {
             if start && let TrackKind::File(f) = &spec.kind {
                 init_file(f);
             }
-            let (value, kept) = self.first_value(spec, config);
+            let (value, kept) = self.first_value(nth, spec, config, processes);
             let script = match &spec.kind {
                 TrackKind::Script(_) if used.contains(&nth) => {
                     if kept.is_some() && !start {
@@ -147,6 +157,13 @@ impl Tracker {
             }
         }
         changes
+    }
+
+    /// The number of tracked processes has become right or wrong.
+    pub fn process_changed(&mut self, id: TrackId, good: bool) -> Option<Change> {
+        let value = TrackValue::Good(good);
+        self.objects.get_mut(id.index())?.value = value;
+        Some((id, value))
     }
 
     /// When the next script is due.
@@ -237,12 +254,13 @@ fn weigh(
     Some(*value)
 }
 
-fn id(nth: usize) -> TrackId {
+/// The id of the `nth` object.
+pub fn id(nth: usize) -> TrackId {
     TrackId(u32::try_from(nth).unwrap_or(u32::MAX))
 }
 
 /// Indexes of the objects that something tracks: others are not run.
-fn used_tracks(config: &Config) -> BTreeSet<usize> {
+pub fn used_tracks(config: &Config) -> BTreeSet<usize> {
     let instances = config.vrrp.instances.iter().flat_map(|i| &i.tracks);
     let groups = config.vrrp.sync_groups.iter().flat_map(|g| &g.tracks);
     instances.chain(groups).map(|t| t.id.index()).collect()

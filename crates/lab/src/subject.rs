@@ -14,6 +14,8 @@ pub const ENV: &str = "KEEPALIVED_BIN";
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Subject {
     program: PathBuf,
+    /// A program with arguments that runs it.
+    wrapper: Vec<String>,
 }
 
 impl Subject {
@@ -24,7 +26,7 @@ impl Subject {
     pub fn at(path: impl AsRef<Path>) -> Result<Self> {
         let path = path.as_ref();
         match path.canonicalize() {
-            Ok(program) if program.is_file() => Ok(Self { program }),
+            Ok(program) if program.is_file() => Ok(Self { program, wrapper: Vec::new() }),
             _ => Err(Error::new(format!("there is no program {}", path.display()))),
         }
     }
@@ -56,9 +58,16 @@ impl Subject {
         Self::at(REFERENCE).ok()
     }
 
+    /// The same, run by another program that becomes it: nsenter(1), setpriv(1).
+    #[must_use]
+    pub fn through(mut self, wrapper: &[&str]) -> Self {
+        self.wrapper = wrapper.iter().map(|word| (*word).to_string()).collect();
+        self
+    }
+
     /// Whether this is the reference.
     pub fn is_reference(&self) -> bool {
-        Self::reference().as_ref() == Some(self)
+        Self::reference().is_some_and(|reference| reference.program == self.program)
     }
 
     /// The program's path.
@@ -68,7 +77,14 @@ impl Subject {
 
     /// A command that runs it without input and outside the caller's supervision.
     pub fn command(&self) -> Command {
-        let mut command = Command::new(&self.program);
+        let mut command = match self.wrapper.split_first() {
+            Some((first, arguments)) => {
+                let mut command = Command::new(first);
+                command.args(arguments).arg(&self.program);
+                command
+            }
+            None => Command::new(&self.program),
+        };
         command.stdin(Stdio::null()).env_remove("NOTIFY_SOCKET").env("LC_ALL", "C");
         command
     }

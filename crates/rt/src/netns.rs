@@ -19,10 +19,26 @@ pub fn within<T>(name: &str, work: impl FnOnce() -> T) -> io::Result<T> {
         "" => "/proc/1/ns/net".to_owned(),
         name => format!("{NETNS_DIR}/{name}"),
     };
-    let home = File::open(OWN)?;
     let there = File::open(&path)
         .map_err(|e| io::Error::new(e.kind(), format!("cannot open {path}: {e}")))?;
-    setns(&there, CloneFlags::CLONE_NEWNET)?;
+    within_file(&there, work)
+}
+
+/// The network namespace of the calling thread, to come back to.
+///
+/// # Errors
+/// Those of open(2).
+pub fn own() -> io::Result<File> {
+    File::open(OWN)
+}
+
+/// [`within`] the namespace that `there` holds open.
+///
+/// # Errors
+/// When the namespace cannot be entered, or not be left again.
+pub fn within_file<T>(there: &File, work: impl FnOnce() -> T) -> io::Result<T> {
+    let home = own()?;
+    setns(there, CloneFlags::CLONE_NEWNET)?;
     let done = work();
     setns(&home, CloneFlags::CLONE_NEWNET)?;
     Ok(done)

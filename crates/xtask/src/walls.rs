@@ -66,8 +66,8 @@ const WALLS: &[Wall] = &[
     },
     Wall {
         name: "core",
-        may: &["types", "conf", "getopt", "model", "ipc", "rt"],
-        never: &["vrrp-proto", "bfd-proto", "check-proto", "netlink", "vrrpd", "checkd", "bfdd"],
+        may: &["types", "conf", "getopt", "model", "ipc", "netlink", "rt"],
+        never: &["vrrp-proto", "bfd-proto", "check-proto", "vrrpd", "checkd", "bfdd"],
     },
     Wall { name: "getopt", may: &[], never: SYSTEM },
     Wall { name: "tls", may: &[], never: SYSTEM },

@@ -14,6 +14,7 @@ pub static ROOT: &[Keyword] = &[
     kw("vrrp_track_process", "Processes whose number is tracked.")
         .args(&[word("NAME")])
         .block(&VRRP_TRACK_PROCESS)
+        .acted()
         .set(objects::open_process)
         .close(objects::close_process),
     kw("track_file", "A file whose number is tracked.")
@@ -36,7 +37,7 @@ pub static TRACKERS: &[Keyword] = &[
     kw("track_interface", "Interfaces that count.").entries(&TRACK_INTERFACE).acted(),
     kw("track_script", "Scripts that count.").entries(&TRACK_SCRIPT).acted(),
     kw("track_file", "Files that count.").entries(&TRACK_FILE_ENTRIES).acted(),
-    kw("track_process", "Processes that count.").entries(&TRACK_PROCESS),
+    kw("track_process", "Processes that count.").entries(&TRACK_PROCESS).acted(),
     kw("track_bfd", "BFD sessions that count.").entries(&TRACK_BFD),
 ];
 
@@ -112,11 +113,13 @@ static VRRP_TRACK_PROCESS: Block = Block::new(
     &[
         kw("process", "Name, or path and parameters, of the process.")
             .args(&[word("NAME"), word("PARAM").rest(0)])
+            .acted()
             .set(objects::process_name),
         kw("param_match", "How parameters are compared.")
             .args(&[choice(&["initial", "partial"]).opt()])
             .default("none; bare: exact")
             .invalid("({name}) {kw} '{}' is invalid - ignoring")
+            .acted()
             .set(|cx, a| {
                 use model::track::ParamMatch;
                 let how = match a.opt_choice(0) {
@@ -131,6 +134,7 @@ static VRRP_TRACK_PROCESS: Block = Block::new(
             }),
         kw("full_command", "Match the command line, not the name of the process.")
             .default("off")
+            .acted()
             .set(|cx, _| {
                 if let Some(process) = objects::process(cx) {
                     process.full_command = true;
@@ -139,21 +143,25 @@ static VRRP_TRACK_PROCESS: Block = Block::new(
         kw("weight", "What it adds to the priority; 0: too few is a fault.")
             .args(&[word("N"), word("reverse").opt()])
             .default("0")
+            .acted()
             .set(objects::process_weight),
         kw("quorum", "Fewest processes.")
             .args(&[int(1, 65535)])
             .default("1")
             .invalid("({name}) {kw} '{}' is invalid - ignoring")
+            .acted()
             .set(objects::quorum),
         kw("quorum_max", "Most processes; 0: none may run.")
             .args(&[int(0, 65535)])
             .default("any")
             .invalid("({name}) {kw} '{}' is invalid - ignoring")
+            .acted()
             .set(objects::quorum_max),
         kw("delay", "Seconds that a change is held off.")
             .args(&[secs(1, 3_600_000_000)])
             .default("0")
             .invalid(BAD_DELAY)
+            .acted()
             .set(|cx, a| {
                 if let Some(process) = objects::process(cx) {
                     (process.terminate_delay, process.fork_delay) = (a.secs(0), a.secs(0));
@@ -163,6 +171,7 @@ static VRRP_TRACK_PROCESS: Block = Block::new(
             .args(&[secs(1, 3_600_000_000)])
             .default("0")
             .invalid(BAD_DELAY)
+            .acted()
             .set(|cx, a| {
                 if let Some(process) = objects::process(cx) {
                     process.terminate_delay = a.secs(0);
@@ -172,6 +181,7 @@ static VRRP_TRACK_PROCESS: Block = Block::new(
             .args(&[secs(1, 3_600_000_000)])
             .default("0")
             .invalid(BAD_DELAY)
+            .acted()
             .set(|cx, a| {
                 if let Some(process) = objects::process(cx) {
                     process.fork_delay = a.secs(0);

@@ -105,11 +105,13 @@ pub static DAEMON: &[Keyword] = &[
         .args(&[int(1, u32::MAX as i64).lenient()])
         .default("kernel")
         .invalid("{kw} '{}' is invalid - ignoring")
+        .acted()
         .set(|cx, a| cx.build.config.global.buffers.process_monitor.bytes = a.opt_num(0)),
     kw("process_monitor_rcv_bufs_force", "Set it beyond the system's limit.")
         .args(&[BOOL])
         .default("off")
         .invalid("{kw} '{}' is invalid - ignoring")
+        .acted()
         .set(|cx, a| cx.build.config.global.buffers.process_monitor.force = a.flag(0)),
     kw("include_check", "Which include problems are errors, until the end of the file.")
         .args(&[word("CHECK").rest(0)])
