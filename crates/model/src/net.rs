@@ -172,6 +172,35 @@ pub struct Route {
     pub track_group: Option<String>,
 }
 
+impl Route {
+    /// A unicast route of the main table with every option at its default.
+    pub fn plain(family: Family, dst: Option<Prefix>) -> Self {
+        Route {
+            family,
+            kind: 1,
+            insert: RouteInsert::Prepend,
+            dst,
+            from: None,
+            src: None,
+            hop: NextHop::default(),
+            nexthops: Vec::new(),
+            table: 254,
+            vrf: None,
+            priority: None,
+            tos: 0,
+            protocol: 18,
+            scope: None,
+            expires: None,
+            metrics: Vec::new(),
+            congctl: None,
+            pref: None,
+            ttl_propagate: None,
+            no_track: false,
+            track_group: None,
+        }
+    }
+}
+
 /// What a rule does.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize, Deserialize)]
 pub enum RuleAction {
@@ -236,6 +265,35 @@ pub struct Rule {
     pub no_track: bool,
     /// Track group of a static rule.
     pub track_group: Option<String>,
+}
+
+impl Rule {
+    /// A rule for all packets with every option at its default.
+    pub fn plain(family: Family, priority: u32, action: RuleAction) -> Self {
+        Rule {
+            family,
+            from: None,
+            to: None,
+            not: false,
+            action,
+            priority,
+            tos: 0,
+            fwmark: None,
+            realms: None,
+            suppress_prefixlength: None,
+            suppress_ifgroup: None,
+            iif: None,
+            oif: None,
+            tunnel_id: None,
+            uid_range: None,
+            protocol: 18,
+            ip_proto: None,
+            sport: None,
+            dport: None,
+            no_track: false,
+            track_group: None,
+        }
+    }
 }
 
 /// `garp_group`: interfaces sharing one rate limit.

@@ -8,7 +8,7 @@
 use core::net::IpAddr;
 use core::str::FromStr;
 use core::time::Duration;
-use model::net::Address;
+use model::net::{Address, Route, Rule, RuleAction};
 use model::track::{TrackFile, TrackProcess, TrackScript};
 use model::vrrp::{
     Auth, AuthHmac, Garp, GarpExtraIf, HmacMode, Notify, OldChecksum, Peer, SyncGroup,
@@ -118,6 +118,7 @@ pub fn instance(
             .or_else(|| flags(&mut i, word))
             .or_else(|| timing(&mut i, word, words))
             .or_else(|| addresses(&mut i, word, words))
+            .or_else(|| routing(&mut i, word, words))
             .or_else(|| security(&mut i, word, words))
             .or_else(|| tracking(&mut i, word, words, tracks))
             .unwrap_or_else(|| Err(format!("instance {name}: what is `{word}`?")))?;
@@ -208,6 +209,25 @@ fn timing(i: &mut VrrpInstance, word: &str, words: Words<'_, '_>) -> Option<Resu
         _ => return None,
     };
     Some(next::<String>(words, word).and_then(|t| duration(&t)).map(|d| *time = d))
+}
+
+fn routing(i: &mut VrrpInstance, word: &str, words: Words<'_, '_>) -> Option<Result<(), Error>> {
+    Some(match word {
+        "route" => next::<String>(words, word)
+            .and_then(|p| prefix(&p))
+            .map(|p| i.routes.push(route(p, None))),
+        "route-dev" => next(words, word).map(|dev| {
+            if let Some(r) = i.routes.last_mut() {
+                r.hop.dev = Some(dev);
+            }
+        }),
+        "route-no-track" => {
+            i.routes.last_mut().iter_mut().for_each(|r| r.no_track = true);
+            Ok(())
+        }
+        "rule" => next(words, word).map(|priority| i.rules.push(rule(priority))),
+        _ => return None,
+    })
 }
 
 fn addresses(i: &mut VrrpInstance, word: &str, words: Words<'_, '_>) -> Option<Result<(), Error>> {
@@ -347,4 +367,16 @@ pub fn object(words: &mut dyn Iterator<Item = &str>) -> Result<TrackObject, Erro
 pub fn unhex(text: &str) -> Vec<u8> {
     let digits: Vec<u32> = text.chars().filter_map(|c| c.to_digit(16)).collect();
     digits.chunks(2).map(|p| p.iter().fold(0, |n, d| n << 4 | *d as u8)).collect()
+}
+
+/// A route to `dst`, out of `dev` if that is given.
+pub fn route(dst: Prefix, dev: Option<&str>) -> Route {
+    let mut route = Route::plain(dst.family(), Some(dst));
+    route.hop.dev = dev.map(str::to_owned);
+    route
+}
+
+/// A rule of this priority that looks up table 100.
+pub fn rule(priority: u32) -> Rule {
+    Rule::plain(Family::V4, priority, RuleAction::Table(100))
 }

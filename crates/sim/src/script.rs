@@ -37,8 +37,8 @@ use model::vrrp::Debounce;
 use std::collections::VecDeque;
 use types::{IfIndex, Mono};
 use vrrp_proto::{
-    Action, AddrFact, Detail, Event, Input, LinkFact, Node, Out, Owner, RxMeta, SendAdvert, Setup,
-    SocketId, SocketKey, TrackValue,
+    Action, AddrFact, Detail, Event, FibEntry, FibFact, Input, LinkFact, Node, Out, Owner, RxMeta,
+    SendAdvert, Setup, SocketId, SocketKey, TrackValue,
 };
 
 /// Runs a script; the error names line and cause and shows what happened.
@@ -63,6 +63,10 @@ struct Script {
     sockets: Vec<Option<SocketKey>>,
     /// Answers of a slow kernel.
     answers: Option<VecDeque<(AddrFact, bool)>>,
+    /// Routes and rules that were asked for, the latest last.
+    fib: Vec<(Owner, FibEntry)>,
+    /// Requests to add those that hold this text are refused.
+    refuse: Option<String>,
     log: Vec<(Mono, String)>,
     /// Lines before this belong to earlier commands.
     mark: usize,
@@ -105,6 +109,8 @@ impl Script {
             "hear" => self.hear(words),
             "track" => self.track(words),
             "kernel" => self.kernel(words),
+            "lose" | "refuse" => self.deny(word, rest),
+            "list" => self.list(rest),
             "link" | "unlink" | "addr" | "unaddr" => self.fact(word, words),
             _ => self.configure(word, words),
         }
@@ -127,6 +133,11 @@ impl Script {
                 a.track_group = words.next().map(str::to_owned);
                 s.vrrp.static_addresses.push(a);
             }
+            "static-route" => {
+                let dst = config::prefix(&next::<String>(words, word)?)?;
+                s.vrrp.static_routes.push(config::route(dst, words.next()));
+            }
+            "static-rule" => s.vrrp.static_rules.push(config::rule(next(words, word)?)),
             "track-group" => {
                 let name = next(words, word)?;
                 s.vrrp.track_groups.push((name, words.map(str::to_owned).collect()));
@@ -172,7 +183,7 @@ impl Script {
         for advert in &out.adverts {
             self.log.push((self.now, describe_advert(node, advert, out.packet(advert))));
         }
-        let mut echoes = Vec::new();
+        let (mut echoes, mut fib) = (Vec::new(), Vec::new());
         for action in &out.actions {
             self.log.push((self.now, describe(action)));
             match action {
@@ -187,8 +198,13 @@ impl Script {
                 Action::DelAddr { ifindex, addr, .. } => {
                     echoes.push((*ifindex, addr.prefix, false));
                 }
+                Action::AddFib { owner, entry, .. } => fib.push((*owner, entry.clone(), true)),
+                Action::DelFib { owner, entry, .. } => fib.push((*owner, entry.clone(), false)),
                 _ => {}
             }
+        }
+        for (owner, entry, added) in fib {
+            self.answer_fib(owner, entry, added)?;
         }
         for (ifindex, prefix, there) in echoes {
             let fact = AddrFact { ifindex, prefix, tentative: false };
@@ -202,6 +218,44 @@ impl Script {
 
     fn tell(&mut self, fact: AddrFact, there: bool) -> Result<(), Error> {
         self.handle(if there { Input::AddrAdded(fact) } else { Input::AddrRemoved(fact) })
+    }
+
+    /// The kernel does what it is asked for, unless it is to refuse.
+    fn answer_fib(&mut self, owner: Owner, entry: FibEntry, added: bool) -> Result<(), Error> {
+        const ENETDOWN: i32 = 100;
+        let name = entry.to_string();
+        self.fib.retain(|(o, e)| (*o, e) != (owner, &entry));
+        let fact = match (added, &self.refuse) {
+            (true, Some(text)) if name.contains(text.as_str()) => {
+                FibFact::Refused { adding: true, errno: ENETDOWN }
+            }
+            (true, _) => FibFact::Added,
+            (false, _) => FibFact::Removed { by: None },
+        };
+        if added {
+            self.fib.push((owner, entry.clone()));
+        }
+        self.handle(Input::Fib { owner, entry: &entry, fact })
+    }
+
+    /// `lose TEXT`: somebody removes a route or rule. `refuse TEXT`: the kernel
+    /// adds none like it from now on; `refuse` alone ends that.
+    fn deny(&mut self, word: &str, text: &str) -> Result<(), Error> {
+        if word == "refuse" {
+            self.refuse = Some(text.to_owned()).filter(|t| !t.is_empty());
+            return Ok(());
+        }
+        let at = self.fib.iter().position(|(_, e)| e.to_string().contains(text));
+        let (owner, entry) = self.fib.remove(at.ok_or("there is none")?);
+        self.handle(Input::Fib { owner, entry: &entry, fact: FibFact::Removed { by: None } })
+    }
+
+    /// `list without TEXT`: the kernel's whole list, in which one is missing.
+    fn list(&mut self, rest: &str) -> Result<(), Error> {
+        let text = rest.strip_prefix("without ").ok_or("list without what?")?;
+        let there: Vec<_> =
+            self.fib.iter().filter(|(_, e)| !e.to_string().contains(text)).cloned().collect();
+        self.handle(Input::Fibs(&there))
     }
 
     fn kernel(&mut self, words: &mut dyn Iterator<Item = &str>) -> Result<(), Error> {
@@ -456,6 +510,11 @@ fn describe(action: &Action) -> String {
             excluded(e),
             if *best_effort { " best effort" } else { "" }
         ),
+        Action::AddFib { owner, entry, .. } => format!("add {entry} for {}", who(owner)),
+        Action::DelFib { owner, entry, best_effort, .. } => {
+            let how = if *best_effort { " best effort" } else { "" };
+            format!("del {entry} for {}{how}", who(owner))
+        }
         Action::Garp(g) => format!("garp {} on {} x{}", g.addr, g.ifindex.0, g.count),
         Action::MakeLink(l) => format!("make {} on {}: {:?}", l.name, l.parent.0, l.kind),
         Action::RemoveLink { name } => format!("remove link {name}"),

@@ -18,8 +18,8 @@ use std::collections::VecDeque;
 use std::sync::Arc;
 use types::{Family, IfIndex, InstanceId, Mono, Prefix, Priority, TrackId, Vrid, Weight};
 use vrrp_proto::{
-    Action, AddrFact, Input, LinkFact, Node, Out, Owner, RxMeta, Setup, SocketId, SocketKey,
-    TrackValue,
+    Action, AddrFact, FibEntry, FibFact, Input, LinkFact, Node, Out, Owner, RxMeta, Setup,
+    SocketId, SocketKey, TrackValue,
 };
 
 const NAMES: [&str; 3] = ["eth0", "eth1", "eth2"];
@@ -63,6 +63,7 @@ pub fn drive(bytes: &[u8]) -> Result<(), String> {
         now: Mono::from_millis(1),
         sockets: Vec::new(),
         echoes: VecDeque::new(),
+        fib_echoes: VecDeque::new(),
         asked: None,
         stuck: 0,
     };
@@ -88,6 +89,8 @@ struct Driver {
     sockets: Vec<Option<SocketKey>>,
     /// What the kernel will tell: address and whether it is there.
     echoes: VecDeque<(AddrFact, bool)>,
+    /// The same of routes and rules.
+    fib_echoes: VecDeque<(Owner, FibEntry, bool)>,
     /// The last address asked for.
     asked: Option<(InstanceId, Arc<Address>, bool)>,
     /// Ticks in a row that did not move the deadline on.
@@ -146,6 +149,12 @@ impl Driver {
                     self.asked = Some((*id, a.clone(), adding));
                 }
             }
+            Action::AddFib { owner, entry, .. } => {
+                self.fib_echoes.push_back((*owner, entry.clone(), true));
+            }
+            Action::DelFib { owner, entry, .. } => {
+                self.fib_echoes.push_back((*owner, entry.clone(), false));
+            }
             Action::Garp(g) if g.count == 0 => return Err("no GARPs asked for".to_owned()),
             Action::Garp(_)
             | Action::CancelGarps { .. }
@@ -184,7 +193,8 @@ impl Driver {
                     Input::AddrRemoved(fact)
                 })
             }
-            12 | 13 => self.echo(b),
+            12 => self.echo(b),
+            13 => self.fib_echo(b),
             14 => {
                 let value = match b.below(4) {
                     0 => TrackValue::Good,
@@ -240,6 +250,31 @@ impl Driver {
         for _ in 0..b.below(8) {
             let Some((fact, there)) = self.echoes.pop_front() else { return Ok(()) };
             self.handle(if there { Input::AddrAdded(fact) } else { Input::AddrRemoved(fact) })?;
+        }
+        Ok(())
+    }
+
+    /// The same for routes and rules; now and then it refuses, or somebody
+    /// removes one, or the whole list is read.
+    fn fib_echo(&mut self, b: &mut Bytes<'_>) -> Result<(), String> {
+        let listed: Vec<_> =
+            self.fib_echoes.iter().map(|(owner, entry, _)| (*owner, entry.clone())).collect();
+        if b.next() < 40 {
+            self.fib_echoes.clear();
+            return self.handle(Input::Fibs(&listed));
+        }
+        for _ in 0..b.below(4) {
+            let Some((owner, entry, added)) = self.fib_echoes.pop_front() else { return Ok(()) };
+            let by = b.flag().then_some(IfIndex(1));
+            let fact = match (b.next(), added) {
+                (0..40, adding) => FibFact::Refused { adding, errno: [17, 3, 101][b.below(3)] },
+                (_, true) => FibFact::Added,
+                (_, false) => FibFact::Removed { by },
+            };
+            self.handle(Input::Fib { owner, entry: &entry, fact })?;
+            if b.next() < 60 {
+                self.handle(Input::Fib { owner, entry: &entry, fact: FibFact::Removed { by } })?;
+            }
         }
         Ok(())
     }
@@ -378,8 +413,16 @@ fn setup(b: &mut Bytes<'_>) -> Setup {
         a.dev = Some(NAMES[b.below(2)].to_owned());
         s.vrrp.static_addresses.push(a);
     }
+    for _ in 0..b.below(3) {
+        s.vrrp.static_routes.push(config::route(vip(b.below(4) as u8, Family::V4), dev(b)));
+        s.vrrp.static_rules.push(config::rule(b.below(4) as u32));
+    }
     s.global.log_unknown_vrids = bits & 32 != 0;
     s
+}
+
+fn dev(b: &mut Bytes<'_>) -> Option<&'static str> {
+    [None, Some(NAMES[0]), Some(NAMES[1])][b.below(3)]
 }
 
 fn track(b: &mut Bytes<'_>) -> TrackRef {
@@ -409,6 +452,12 @@ fn instance(b: &mut Bytes<'_>, n: usize) -> VrrpInstance {
     i.dont_track_primary = bits & 96 == 96;
     if bits & 128 != 0 {
         options(b, &mut i);
+    }
+    for _ in 0..b.below(3) {
+        let mut route = config::route(vip(b.below(4) as u8, Family::V4), dev(b));
+        route.no_track = b.next() < 40;
+        i.routes.push(route);
+        i.rules.push(config::rule(b.below(4) as u32));
     }
     for _ in 0..b.below(4) {
         let mut a = Address::plain(vip(b.below(6) as u8, i.family));

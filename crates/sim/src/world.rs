@@ -389,7 +389,9 @@ impl World {
             }
             Action::AddAddr { addr, .. } => self.change_address(h, addr.prefix, true),
             Action::DelAddr { addr, .. } => self.change_address(h, addr.prefix, false),
-            Action::SocketRoom { .. }
+            Action::AddFib { .. }
+            | Action::DelFib { .. }
+            | Action::SocketRoom { .. }
             | Action::MakeLink(_)
             | Action::RemoveLink { .. }
             | Action::Garp(_)

@@ -7,9 +7,10 @@
 //! * [`Out::adverts`] go out first, in order and in one go, before anything of
 //!   [`Out::actions`]. Their packets lie in [`Out::bytes`].
 //! * [`Out::actions`] are performed in order. The shell may put off
-//!   [`Action::AddAddr`], [`Action::DelAddr`] and [`Action::Garp`] to batch
-//!   them or to let a tick pass in between, as long as those of one instance
-//!   (and those of one address) keep their order. All others are performed
+//!   [`Action::AddAddr`], [`Action::DelAddr`], [`Action::AddFib`],
+//!   [`Action::DelFib`] and [`Action::Garp`] to batch them or to let a tick
+//!   pass in between, as long as those of one instance (and those of one
+//!   address, route or rule) keep their order. All others are performed
 //!   before the next [`Node::handle`](crate::Node::handle).
 //! * [`Action::Garp`] asks for `count` packets: send one, then queue the rest
 //!   behind what waits already. So the first packet of every address precedes
@@ -20,6 +21,7 @@
 //! * [`Action::CancelGarps`] drops what is still queued for the instance.
 
 use crate::event::Event;
+use crate::fib::{FibEntry, Ways};
 use core::net::IpAddr;
 use core::ops::Range;
 use model::net::Address;
@@ -176,6 +178,26 @@ pub enum Action {
     RemoveLink {
         /// Its name.
         name: Arc<str>,
+    },
+    /// Add a route or rule.
+    AddFib {
+        /// Whose.
+        owner: Owner,
+        /// What.
+        entry: FibEntry,
+        /// Where it leads.
+        ways: Arc<Ways>,
+    },
+    /// Remove a route or rule.
+    DelFib {
+        /// Whose.
+        owner: Owner,
+        /// What.
+        entry: FibEntry,
+        /// Where it led.
+        ways: Arc<Ways>,
+        /// Its absence is no error.
+        best_effort: bool,
     },
     /// Send gratuitous ARPs or unsolicited neighbour advertisements.
     Garp(Garp),

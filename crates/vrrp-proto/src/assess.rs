@@ -164,6 +164,7 @@ impl Node {
                     vip.hold.release();
                 }
             }
+            i.repair_fib(env);
         });
     }
 }

@@ -5,6 +5,7 @@
 
 use crate::diagnosis::{Differs, Trouble};
 use crate::explain::Why;
+use crate::fib::{FibEntry, FibNews};
 use crate::reject::Reject;
 use core::fmt;
 use core::net::IpAddr;
@@ -133,6 +134,8 @@ pub enum Reason {
     Recovered,
     /// Somebody removed one of our addresses.
     AddressLost(Prefix),
+    /// Somebody removed one of our routes or rules.
+    FibLost(FibEntry),
     /// We slept past the master down interval: a peer must have taken over.
     Stalled(Duration),
     /// The configuration changed.
@@ -208,6 +211,13 @@ pub enum Event {
         addr: Prefix,
         /// Interface.
         ifname: Arc<str>,
+    },
+    /// News of a static route or rule.
+    StaticFib {
+        /// Which.
+        entry: FibEntry,
+        /// What happened.
+        news: FibNews,
     },
     /// `vrrp_startup_delay` begins.
     StartupDelay(Duration),
@@ -322,6 +332,20 @@ pub enum InstanceEvent {
     },
     /// An address of ours was removed by somebody else.
     AddressLost(Prefix),
+    /// Routes or rules are being set or removed.
+    SettingFib {
+        /// Set, else removed.
+        set: bool,
+        /// Rules, else routes.
+        rules: bool,
+    },
+    /// News of a route or rule.
+    Fib {
+        /// Which.
+        entry: FibEntry,
+        /// What happened.
+        news: FibNews,
+    },
     /// A backup learned who is master.
     MasterSet {
         /// The address.
@@ -489,6 +513,7 @@ impl InstanceEvent {
             | InstanceEvent::PriorityZero { .. }
             | InstanceEvent::SentPriorityZero
             | InstanceEvent::Addresses { .. }
+            | InstanceEvent::SettingFib { .. }
             | InstanceEvent::MasterSet { .. }
             | InstanceEvent::PreemptDelay(_)
             | InstanceEvent::PreemptDelayStopped

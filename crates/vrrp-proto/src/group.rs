@@ -186,11 +186,22 @@ impl Node {
     /// anybody else, the whole group with short timers. That repairs
     /// everything in one known way.
     pub(crate) fn address_lost(&mut self, id: InstanceId, prefix: Prefix, at: &mut At<'_>) {
-        self.on(id, at, |i, env| i.report(env.out, InstanceEvent::AddressLost(prefix)));
+        self.taken(id, InstanceEvent::AddressLost(prefix), Reason::AddressLost(prefix), at);
+    }
+
+    /// The same for whatever was removed.
+    pub(crate) fn taken(
+        &mut self,
+        id: InstanceId,
+        what: InstanceEvent,
+        why: Reason,
+        at: &mut At<'_>,
+    ) {
+        self.on(id, at, |i, env| i.report(env.out, what));
         let name = self.name(id);
         for member in self.scope(id) {
             let reason = match member == id {
-                true => Reason::AddressLost(prefix),
+                true => why.clone(),
                 false => Reason::Group(name.clone()),
             };
             self.on(member, at, |i, env| {

@@ -3,7 +3,8 @@
 //! Owns the input vocabulary. Never does I/O; the shell turns sockets and
 //! netlink messages into these.
 
-use crate::action::{LinkKind, SocketId};
+use crate::action::{LinkKind, Owner, SocketId};
+use crate::fib::{FibEntry, FibFact};
 use core::net::IpAddr;
 use core::time::Duration;
 use model::net::Address;
@@ -98,6 +99,19 @@ pub enum Input<'a> {
         /// Whether the kernel did it.
         made: bool,
     },
+    /// News of a route or rule that an action asked for. Failures come before
+    /// or after the news that the kernel tells everybody.
+    Fib {
+        /// Whose.
+        owner: Owner,
+        /// Which.
+        entry: &'a FibEntry,
+        /// What of it.
+        fact: FibFact,
+    },
+    /// The complete list of those that the kernel holds, while no request is
+    /// under way; tracked ones that are missing from it are gone.
+    Fibs(&'a [(Owner, FibEntry)]),
     /// IP forwarding of an interface: the Router flag of neighbour
     /// advertisements (RFC 4861 section 4.4).
     Forwarding {
@@ -160,6 +174,8 @@ pub struct LinkFact {
     pub master: Option<IfIndex>,
     /// Whether it is a VRF.
     pub vrf: bool,
+    /// Routing table of a VRF.
+    pub vrf_table: Option<u32>,
     /// What it sits on, of a link that a virtual router might use: a macvlan in private mode or an
     /// ipvlan of layer 2.
     pub stacked: Option<Stacked>,

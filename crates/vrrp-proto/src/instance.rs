@@ -8,6 +8,7 @@ use crate::auth::{self, AhKey, HmacState, Signer};
 use crate::counters::Counters;
 use crate::diagnosis::Diagnosis;
 use crate::event::{Cause, Event, InstanceEvent, Reason, State, Told};
+use crate::fib::Fib;
 use crate::fsm;
 use crate::hold::Hold;
 use crate::links::Links;
@@ -144,6 +145,8 @@ pub struct Instance {
     pub watches: Vec<Watch>,
     pub refs: Vec<TrackRef>,
     pub vips: Vec<Vip>,
+    /// Its routes and rules.
+    pub fib: Fib,
     /// The advertised addresses as they are on the wire.
     pub packed: Vec<u8>,
     /// How many they are.
@@ -233,6 +236,7 @@ impl Instance {
             watches: Vec::new(),
             refs: Vec::new(),
             vips: vips.chain(evips).collect(),
+            fib: Fib::new(&config.routes, &config.rules),
             packed,
             count,
             home: None,

@@ -28,6 +28,8 @@ pub struct Link {
     pub mtu: u32,
     /// Hardware address.
     pub mac: [u8; 6],
+    /// Routing table of a VRF.
+    pub vrf_table: Option<u32>,
     /// Whether it forwards IPv6.
     pub forwarding: bool,
     /// Whether somebody set it up, running or not.
@@ -148,6 +150,7 @@ impl Links {
                 noarp: fact.noarp,
                 mtu: fact.mtu,
                 mac: fact.mac,
+                vrf_table: fact.vrf_table,
                 forwarding: false,
                 set_up: fact.set_up,
                 group: fact.group,
@@ -166,6 +169,7 @@ impl Links {
         link.multicast = fact.multicast;
         link.noarp = fact.noarp;
         link.vrf = fact.vrf;
+        link.vrf_table = fact.vrf_table;
         let seen = (link.mac, link.set_up, link.group, link.master, link.stacked);
         if seen != (fact.mac, fact.set_up, fact.group, fact.master, fact.stacked) {
             link.mac = fact.mac;

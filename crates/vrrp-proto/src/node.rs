@@ -136,6 +136,8 @@ impl Node {
             }
             Input::LinkDone { made: true, .. } => self.vmacs_changed(&[], at),
             Input::LinkDone { name, made: false } => self.vmacs.refused(name, at.now),
+            Input::Fib { owner, entry, fact } => self.fib_changed(owner, entry, fact, at),
+            Input::Fibs(there) => self.all_fibs(there, at),
             Input::Forwarding { index, on } => self.links.set_forwarding(index, on),
             Input::Track { id, value } => self.track(id, value, at),
             Input::Reload(setup) => self.reload(*setup, at),

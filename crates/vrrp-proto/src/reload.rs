@@ -4,8 +4,9 @@
 //! addresses. An instance whose configuration is the same notices nothing; the
 //! name does not matter.
 
-use crate::action::Action;
+use crate::action::{Action, Owner};
 use crate::event::{Event, Reason, State, Told};
+use crate::fib::Fib;
 use crate::group::Group;
 use crate::input::Setup;
 use crate::instance::{Env, Instance, Vip};
@@ -71,7 +72,7 @@ impl Node {
             self.order.push(id);
         }
         self.take_settings(&setup);
-        self.configure_statics(&setup.vrrp.static_addresses);
+        self.configure_statics(&setup.vrrp);
         let gone = self.rebuild(&setup.vrrp);
         debug_assert!(gone.is_empty());
         let events = self.take_debounce(&setup.vrrp);
@@ -87,8 +88,8 @@ impl Node {
     pub(crate) fn reload(&mut self, setup: Setup, at: &mut At<'_>) {
         self.keep_track_values(&setup);
         self.take_settings(&setup);
-        let gone = self.configure_statics(&setup.vrrp.static_addresses);
-        self.remove_statics(&gone, at);
+        let old = self.configure_statics(&setup.vrrp);
+        self.replace_statics(old, at);
         let (matched, vanished) = self.match_instances(&setup.vrrp);
         for id in vanished {
             self.delete(id, at);
@@ -285,7 +286,7 @@ impl Node {
 
     fn build_index(&self) -> Index {
         let mut index = Index {
-            links: self.statics.devices().map(|d| (d, Vec::new())).collect(),
+            links: self.statics.devices().into_iter().map(|d| (d, Vec::new())).collect(),
             tracks: vec![Vec::new(); self.tracks.len()],
             ..Index::default()
         };
@@ -293,7 +294,8 @@ impl Node {
             let devs = i.vips.iter().filter_map(|v| v.addr.dev.as_deref());
             let own = i.config.interface.as_deref().into_iter().chain(i.config.vrf.as_deref());
             let watched = i.watches.iter().map(|w| &*w.name);
-            let names: HashSet<&str> = own.chain(devs).chain(watched).collect();
+            let routes = i.fib.devices();
+            let names: HashSet<&str> = own.chain(devs).chain(routes).chain(watched).collect();
             for name in names {
                 index.links.entry(name.into()).or_default().push(i.id);
             }
@@ -367,6 +369,8 @@ fn adopt(i: &mut Instance, config: &VrrpInstance, env: &mut Env<'_>) {
     let wanted = config.vips.iter().map(|a| (a, false));
     let wanted = wanted.chain(config.evips.iter().map(|a| (a, true)));
     let keep: HashSet<_> = wanted.clone().map(|(a, e)| address_key(a, e)).collect();
+    let old = core::mem::replace(&mut i.fib, Fib::new(&config.routes, &config.rules));
+    i.fib.continue_from(old, Owner::Instance(i.id), env.out);
     for n in 0..i.vips.len() {
         let Some(vip) = i.vips.get(n) else { continue };
         if !keep.contains(&address_key(&vip.addr, vip.excluded)) {
@@ -401,6 +405,7 @@ fn set_new_addresses(i: &mut Instance, env: &mut Env<'_>) {
     for n in &new {
         i.set_vip(*n, env);
     }
+    i.set_fib(env);
     i.schedule_extra(env.now);
     let refreshes = !i.config.garp.master_refresh.is_zero() && i.garp_refresh.is_none();
     if !new.is_empty() || refreshes {

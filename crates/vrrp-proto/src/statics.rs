@@ -2,12 +2,13 @@
 //!
 //! Owns when they are added, restored and removed. They follow no instance.
 
-use crate::action::{Action, Owner};
+use crate::action::{Action, Out, Owner};
 use crate::event::Event;
+use crate::fib::{Fib, FibEntry, FibFact, Heard};
 use crate::input::AddrFact;
 use crate::instance::Vip;
 use crate::node::{At, Node};
-use model::net::Address;
+use model::vrrp::Vrrp;
 use std::collections::{HashMap, HashSet};
 use std::sync::Arc;
 use types::{IfIndex, Prefix};
@@ -36,11 +37,13 @@ pub(crate) struct Statics {
     list: Vec<Static>,
     by_dev: HashMap<Arc<str>, Vec<usize>>,
     by_prefix: HashMap<Prefix, Vec<usize>>,
+    /// `static_routes` and `static_rules`.
+    pub fib: Fib,
 }
 
 impl Statics {
-    fn new(list: Vec<Static>) -> Self {
-        let mut statics = Statics::default();
+    fn new(list: Vec<Static>, fib: Fib) -> Self {
+        let mut statics = Statics { fib, ..Statics::default() };
         for (n, s) in list.iter().enumerate() {
             statics.by_dev.entry(s.dev.clone()).or_default().push(n);
             statics.by_prefix.entry(s.vip.addr.prefix).or_default().push(n);
@@ -71,25 +74,28 @@ impl Statics {
         self.list.iter_mut().for_each(|s| s.vip.hold.owed = 0);
     }
 
-    /// Interfaces that static addresses are on.
-    pub fn devices(&self) -> impl Iterator<Item = Arc<str>> + '_ {
-        self.by_dev.keys().cloned()
+    /// Interfaces that static addresses are on or that routes need.
+    pub fn devices(&self) -> HashSet<Arc<str>> {
+        let routes = self.fib.devices().map(Arc::from);
+        self.by_dev.keys().cloned().chain(routes).collect()
     }
 }
 
 impl Node {
-    /// The static addresses of a configuration; those that it shares with the
-    /// one before are not touched, those it lacks are removed.
-    pub(crate) fn configure_statics(&mut self, addresses: &[Address]) -> Vec<Static> {
+    /// The static objects of a configuration. What it shares with the one
+    /// before is not touched; the addresses that it lacks are returned, and
+    /// the former routes and rules.
+    pub(crate) fn configure_statics(&mut self, vrrp: &Vrrp) -> (Vec<Static>, Fib) {
         let default = self.global.default_interface.as_deref().unwrap_or(DEFAULT_INTERFACE);
-        let mut new: Vec<Static> = addresses
+        let mut new: Vec<Static> = vrrp
+            .static_addresses
             .iter()
             .map(|a| Static {
                 vip: Vip::new(a, false),
                 dev: a.dev.as_deref().unwrap_or(default).into(),
             })
             .collect();
-        let old = core::mem::take(&mut self.statics).list;
+        let Statics { list: old, fib, .. } = core::mem::take(&mut self.statics);
         let mut known: HashMap<Key<'_>, usize> = HashMap::new();
         for (n, s) in old.iter().enumerate() {
             known.entry(key(s)).or_insert(n);
@@ -101,8 +107,15 @@ impl Node {
             }
         }
         let kept: HashSet<usize> = same.into_iter().flatten().collect();
-        self.statics = Statics::new(new);
-        old.into_iter().enumerate().filter(|(n, _)| !kept.contains(n)).map(|(_, s)| s).collect()
+        self.statics = Statics::new(new, Fib::new(&vrrp.static_routes, &vrrp.static_rules));
+        let gone = old.into_iter().enumerate().filter(|(n, _)| !kept.contains(n));
+        (gone.map(|(_, s)| s).collect(), fib)
+    }
+
+    /// Removes what a new configuration lacks, rules and routes first.
+    pub(crate) fn replace_statics(&mut self, old: (Vec<Static>, Fib), at: &mut At<'_>) {
+        self.statics.fib.continue_from(old.1, Owner::Static, at.out);
+        self.remove_statics(&old.0, at);
     }
 
     /// Puts the static addresses of an interface where they belong; `None` is
@@ -133,10 +146,43 @@ impl Node {
             }
             add(s, link.index, at);
         }
+        if ifname.is_none() {
+            for (entry, news) in self.statics.fib.unplaced(&self.links) {
+                at.out.report(Event::StaticFib { entry, news });
+            }
+        }
+        self.place_static_fib(at);
     }
 
-    /// Removes every static address.
+    /// Puts static routes and rules where they belong.
+    fn place_static_fib(&mut self, at: &mut At<'_>) {
+        let tell = |out: &mut Out, entry, news| out.report(Event::StaticFib { entry, news });
+        self.statics.fib.repair(Owner::Static, &self.links, at.out, tell);
+    }
+
+    /// The kernel tells of a static route or rule: one that somebody removed
+    /// is put back at once.
+    pub(crate) fn static_fib_changed(&mut self, entry: &FibEntry, fact: FibFact, at: &mut At<'_>) {
+        match self.statics.fib.hear(entry, fact, &self.links) {
+            Some(Heard::Lost) if self.started => self.place_static_fib(at),
+            Some(Heard::Tell(news)) => {
+                at.out.report(Event::StaticFib { entry: entry.clone(), news });
+            }
+            _ => {}
+        }
+    }
+
+    /// The static routes and rules that the kernel holds.
+    pub(crate) fn static_fibs(&mut self, there: &HashSet<&FibEntry>, at: &mut At<'_>) {
+        self.statics.fib.hear_all(there);
+        if self.started {
+            self.place_static_fib(at);
+        }
+    }
+
+    /// Removes everything static.
     pub(crate) fn withdraw_statics(&mut self, at: &mut At<'_>) {
+        self.statics.fib.remove_all(Owner::Static, at.out);
         self.remove_statics(&self.statics.list, at);
         for s in &mut self.statics.list {
             s.vip.hold.release();

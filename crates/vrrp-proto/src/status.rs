@@ -5,6 +5,7 @@
 use crate::counters::Counters;
 use crate::diagnosis::Record;
 use crate::event::{Cause, Reason, State};
+use crate::fib::FibEntry;
 use crate::instance::{Instance, Master};
 use crate::node::Node;
 use core::net::IpAddr;
@@ -98,9 +99,19 @@ impl<'a> Status<'a> {
     pub fn addresses(self) -> impl Iterator<Item = (&'a Address, bool, Option<IfIndex>)> {
         self.0.vips.iter().map(|v| (&*v.addr, v.excluded, v.hold.on))
     }
+
+    /// Its routes, then its rules, and whether each is wanted now.
+    pub fn fib(self) -> impl Iterator<Item = (&'a FibEntry, bool)> {
+        self.0.fib.entries()
+    }
 }
 
 impl Node {
+    /// The static routes, then the static rules.
+    pub fn static_fib(&self) -> impl Iterator<Item = (&FibEntry, bool)> {
+        self.statics.fib.entries()
+    }
+
     /// The instances, in configuration order.
     pub fn instances(&self) -> impl Iterator<Item = Status<'_>> {
         self.order.iter().filter_map(|id| self.get(*id)).map(Status)
@@ -148,6 +159,7 @@ impl Node {
         ensure(runs == i.timer.is_some(), "a timer runs exactly in BACKUP and MASTER")?;
         ensure(!runs || i.causes.is_empty(), "a cause of FAULT without FAULT")?;
         ensure(master || i.vips.iter().all(|v| v.hold.on.is_none()), "addresses without MASTER")?;
+        ensure(master || !i.fib.is_set(), "routes or rules without MASTER")?;
         let garps = i.garp_again.is_some() || i.garp_extra.is_some();
         ensure(master || !garps, "GARPs to come without MASTER")?;
         ensure(!master || (i.src.is_some() && i.socket.is_some()), "MASTER without a socket")?;

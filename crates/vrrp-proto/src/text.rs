@@ -4,6 +4,7 @@
 
 use crate::action::Garp;
 use crate::event::{Cause, Event, GroupEvent, InstanceEvent, State};
+use crate::fib::FibNews;
 use core::fmt;
 use core::time::Duration;
 use types::Family;
@@ -38,6 +39,10 @@ impl fmt::Display for Event {
             Event::StaticRestored { addr, ifname } => {
                 write!(f, "Restoring deleted static address {addr} dev {ifname}")
             }
+            Event::StaticFib { entry, news: FibNews::Restored } => {
+                write!(f, "Restoring deleted static {entry}")
+            }
+            Event::StaticFib { entry, news } => write!(f, "static {entry}{}", News(news)),
             Event::StartupDelay(d) => write!(f, "Delaying startup for {} seconds", Seconds(*d)),
             Event::StartupDelayOver => f.write_str("Delayed start completed"),
             Event::DebounceReduced { ifname, limit } => write!(
@@ -103,6 +108,13 @@ fn instance(f: &mut fmt::Formatter<'_>, name: &str, what: &InstanceEvent) -> fmt
         E::AddressLost(addr) => {
             write!(f, "({name}) {addr} was removed by somebody else: new election")
         }
+        E::SettingFib { set, rules } => write!(
+            f,
+            "({name}) {} Virtual {}",
+            if *set { "setting" } else { "removing" },
+            if *rules { "Rules" } else { "Routes" }
+        ),
+        E::Fib { entry, news } => write!(f, "({name}) {entry}{}", News(news)),
         E::MasterSet { addr, was: None } => write!(f, "({name}) master set to {addr}"),
         E::MasterSet { addr, was: Some(was) } => {
             write!(f, "({name}) master changed from {was} to {addr}")
@@ -181,6 +193,26 @@ fn instance(f: &mut fmt::Formatter<'_>, name: &str, what: &InstanceEvent) -> fmt
             "INSTANCE \"{name}\" {}_PRIORITY {priority}",
             if *master { "MASTER" } else { "BACKUP" }
         ),
+    }
+}
+
+/// What happened to a route or rule, after its name.
+struct News<'a>(&'a FibNews);
+
+impl fmt::Display for News<'_> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self.0 {
+            FibNews::DeviceMissing(dev) => {
+                write!(f, " not set: interface {dev} does not exist or is no VRF")
+            }
+            FibNews::Refused { adding, errno } => write!(
+                f,
+                ": the kernel refused to {} it: error {errno}",
+                if *adding { "add" } else { "remove" }
+            ),
+            FibNews::Lost => f.write_str(" was removed by somebody else: new election"),
+            FibNews::Restored => f.write_str(" was gone: put back"),
+        }
     }
 }
 

@@ -181,13 +181,17 @@ pub fn watches(config: &VrrpInstance, group: Option<&Membership<'_>>) -> Vec<Wat
     found
 }
 
-/// Instances of a `track_group` watch the interfaces of its static addresses:
-/// without them those cannot be restored.
+/// Instances of a `track_group` watch the interfaces of its static addresses,
+/// routes and rules: without them those cannot be restored.
 pub fn watch_statics(found: &mut Vec<Watch>, instance: &str, vrrp: &Vrrp) {
     let groups = vrrp.track_groups.iter().filter(|g| g.1.iter().any(|m| m == instance));
     for (group, _) in groups {
-        let ours = vrrp.static_addresses.iter().filter(|a| a.track_group.as_ref() == Some(group));
-        for dev in ours.filter_map(|a| a.dev.as_deref()) {
+        let of = |name: &Option<String>| name.as_ref() == Some(group);
+        let addresses = vrrp.static_addresses.iter().filter(|a| of(&a.track_group));
+        let routes = vrrp.static_routes.iter().filter(|r| of(&r.track_group));
+        let rules = vrrp.static_rules.iter().filter(|r| of(&r.track_group));
+        let devs = addresses.map(|a| &a.dev).chain(routes.map(|r| &r.hop.dev));
+        for dev in devs.chain(rules.map(|r| &r.iif)).filter_map(|dev| dev.as_deref()) {
             merge_watch(found, dev, Weight(0), false);
         }
     }

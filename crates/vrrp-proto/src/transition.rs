@@ -29,6 +29,7 @@ impl Instance {
         self.advertise(env, self.advertised());
         self.timer = Some(env.now + self.config.advert_int);
         self.set_addresses(env);
+        self.set_fib(env);
         let garp = self.config.garp.clone();
         self.garp_all(env, garp.master_repeat);
         self.schedule_garps(env.now);
@@ -96,6 +97,7 @@ impl Instance {
         self.rogue = None;
         env.pacer.cancel(self.id);
         env.out.actions.push(Action::CancelGarps { instance: self.id });
+        self.remove_fib(env);
         self.remove_addresses(env);
     }
 
@@ -190,6 +192,7 @@ impl Instance {
                 found.push((index, vip.addr.clone(), vip.excluded));
             }
         }
+        self.remove_fib_leftovers(env);
         for excluded in [false, true] {
             if found.iter().any(|f| f.2 == excluded) {
                 self.report(env.out, InstanceEvent::Addresses { set: false, excluded });

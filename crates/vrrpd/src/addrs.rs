@@ -60,6 +60,7 @@ pub fn link_fact(link: &Link) -> LinkFact {
         master: link.master.map(IfIndex),
         vrf: link.vrf_table.is_some(),
         stacked: stacked(link),
+        vrf_table: link.vrf_table,
     }
 }
 

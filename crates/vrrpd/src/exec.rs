@@ -1,25 +1,28 @@
 //! Carries out what the machine asks of the kernel, in slices.
 //!
-//! Owns the queues of address changes and of gratuitous ARPs. Adverts never
+//! Owns the queues of changes (addresses, routes, rules) and of gratuitous ARPs. Adverts never
 //! wait here: [`Exec::slice`] works for about a millisecond and returns, so
 //! that the loop can let due adverts go out in between. Never decides.
 //!
-//! Order: address changes in the order asked for. The first packet of an
+//! Order: changes in the order asked for. The first packet of an
 //! address goes out once the changes queued before it are done; repeats go out
 //! when nothing else is left, so the first packet of every address precedes
 //! any repeat.
 
 use crate::addrs;
 use crate::garp::GarpSender;
+use crate::routes::Spec;
+use core::fmt;
 use core::time::Duration;
 use model::global::Buffer;
 use model::net::Address;
 use netlink::batch::{Batch, Outcome, Pace, Seq};
+use nix::libc;
 use std::collections::{HashMap, VecDeque};
 use std::io;
 use std::sync::Arc;
 use types::{IfIndex, InstanceId};
-use vrrp_proto::{Event, Garp, Owner};
+use vrrp_proto::{Event, FibEntry, Garp, Owner};
 
 /// Time that one slice of address changes may take; below the shortest
 /// advert interval by a factor of ten.
@@ -27,13 +30,22 @@ const SLICE: Duration = Duration::from_millis(1);
 /// Gratuitous ARPs of one slice.
 const GARPS_PER_SLICE: usize = 128;
 
-/// An address change that has been handed to the kernel.
+/// A change that has been handed to the kernel.
 #[derive(Debug)]
 struct Pending {
     seq: Seq,
     owner: Owner,
-    addr: Arc<Address>,
+    what: Object,
     adding: bool,
+}
+
+/// Something that the kernel is asked to hold.
+#[derive(Debug, Clone)]
+pub enum Object {
+    /// An address.
+    Addr(Arc<Address>),
+    /// A route or rule.
+    Fib(FibEntry),
 }
 
 /// A gratuitous ARP that waits for its turn.
@@ -53,6 +65,15 @@ struct Deferred {
     after: Seq,
 }
 
+impl fmt::Display for Object {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Object::Addr(addr) => write!(f, "address {}", addr.prefix),
+            Object::Fib(entry) => entry.fmt(f),
+        }
+    }
+}
+
 /// What a slice brought.
 #[derive(Debug, Default)]
 pub struct Results {
@@ -65,10 +86,10 @@ pub struct Results {
 /// A change that the kernel refused.
 #[derive(Debug)]
 pub struct Failed {
-    /// Whose address.
+    /// Whose.
     pub owner: Owner,
-    /// The address.
-    pub addr: Arc<Address>,
+    /// What.
+    pub what: Object,
     /// Whether it was to be added.
     pub adding: bool,
     /// Positive errno.
@@ -117,13 +138,28 @@ impl Exec {
     /// Queues the adding of an address.
     pub fn add(&mut self, owner: Owner, ifindex: IfIndex, addr: Arc<Address>) {
         self.last = self.batch.add_addr(&addrs::spec(&addr, ifindex));
-        self.pending.push_back(Pending { seq: self.last, owner, addr, adding: true });
+        self.note(owner, Object::Addr(addr), true);
     }
 
     /// Queues the removal of an address; one that is not there is fine.
     pub fn del(&mut self, owner: Owner, ifindex: IfIndex, addr: Arc<Address>) {
         self.last = self.batch.del_addr(&addrs::spec(&addr, ifindex));
-        self.pending.push_back(Pending { seq: self.last, owner, addr, adding: false });
+        self.note(owner, Object::Addr(addr), false);
+    }
+
+    /// Queues the adding or the removal of a route or rule.
+    pub fn fib(&mut self, owner: Owner, entry: FibEntry, spec: &Spec, adding: bool) {
+        self.last = match (spec, adding) {
+            (Spec::Route(route), true) => self.batch.add_route(route),
+            (Spec::Route(route), false) => self.batch.del_route(route),
+            (Spec::Rule(rule), true) => self.batch.add_rule(rule),
+            (Spec::Rule(rule), false) => self.batch.del_rule(rule),
+        };
+        self.note(owner, Object::Fib(entry), adding);
+    }
+
+    fn note(&mut self, owner: Owner, what: Object, adding: bool) {
+        self.pending.push_back(Pending { seq: self.last, owner, what, adding });
     }
 
     /// Queues gratuitous ARPs.
@@ -154,7 +190,12 @@ impl Exec {
             || !self.repeats.is_empty()
     }
 
-    /// Whether the kernel has acted on every address change.
+    /// Whether the kernel has acted on every change, and its answers are read.
+    pub fn is_idle(&self) -> bool {
+        self.batch.is_idle()
+    }
+
+    /// Whether the kernel has acted on every change.
     pub fn changes_done(&self) -> bool {
         self.batch.unsent() == 0
     }
@@ -188,11 +229,14 @@ impl Exec {
                 }
                 let Some(p) = pending.front().filter(|p| p.seq == seq) else { return };
                 // Gone already: with its subnet's primary address, or with its interface.
-                let absent = matches!(error.errno, nix::libc::EADDRNOTAVAIL | nix::libc::ENODEV);
+                let absent = matches!(
+                    error.errno,
+                    libc::EADDRNOTAVAIL | libc::ENODEV | libc::ESRCH | libc::ENOENT
+                );
                 if p.adding || !absent {
                     failed.push(Failed {
                         owner: p.owner,
-                        addr: p.addr.clone(),
+                        what: p.what.clone(),
                         adding: p.adding,
                         errno: error.errno,
                     });

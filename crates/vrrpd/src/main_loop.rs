@@ -6,11 +6,13 @@
 
 use crate::addrs;
 use crate::dump;
-use crate::exec::{Exec, Results};
+use crate::exec::{Exec, Object, Results};
 use crate::facts;
+use crate::fib_watch::FibWatch;
 use crate::linkbeat::Linkbeat;
 use crate::promote::Promote;
 use crate::report::{self, Line, Report, ToCore};
+use crate::routes::Spec;
 use crate::rx::Sockets;
 use crate::start::{Fatal, fatal, set_name};
 use crate::suspend::Suspend;
@@ -29,7 +31,7 @@ use rt::{Interest, Token, clock};
 use std::io;
 use std::os::fd::AsFd;
 use types::Mono;
-use vrrp_proto::{Action, Detail, Input, Node, Out, Owner, Setup, TrackValue};
+use vrrp_proto::{Action, Detail, FibFact, Input, Node, Out, Owner, Setup, TrackValue};
 
 /// Room for the kernel's notifications: a take-over of 20,000 addresses fits.
 const MONITOR_RCVBUF: usize = 32 * 1024 * 1024;
@@ -39,6 +41,7 @@ const LAST_WORDS: Duration = Duration::from_millis(500);
 const CORE: Token = Token(0);
 const SIGNALS: Token = Token(1);
 const MONITOR: Token = Token(2);
+const FIB: Token = Token(3);
 /// Tokens from here on are sockets of adverts.
 const SOCKETS: usize = 16;
 
@@ -65,6 +68,7 @@ pub(crate) struct VrrpRole {
     syncd: Syncd,
     linkbeat: Linkbeat,
     vmacs: VirtualLinks,
+    fib: FibWatch,
     /// While the actions of a reload are queued.
     reloading: bool,
     leaving: bool,
@@ -114,6 +118,7 @@ impl VrrpRole {
             syncd,
             linkbeat: Linkbeat::default(),
             vmacs: VirtualLinks::default(),
+            fib: FibWatch::default(),
             reloading: false,
             leaving: false,
         })
@@ -136,6 +141,7 @@ impl VrrpRole {
                 self.serve(*r)?;
             }
             self.work()?;
+            self.check_fib();
             report::log_lines(&mut self.lines);
             if let Some(node) = &self.node
                 && !self.exec.has_work()
@@ -186,6 +192,10 @@ impl VrrpRole {
             SIGNALS => self.serve_signals(),
             MONITOR => {
                 self.serve_monitor();
+                Ok(())
+            }
+            FIB => {
+                self.serve_fib();
                 Ok(())
             }
             Token(n) => {
@@ -240,6 +250,17 @@ impl VrrpRole {
             Action::MakeLink(spec) => self.vmacs.make(spec),
             Action::RemoveLink { .. } if self.leaving && self.options().dont_release => {}
             Action::RemoveLink { name } => self.vmacs.remove(name),
+            Action::AddFib { owner, entry, ways } => {
+                let spec = Spec::of(&entry, &ways);
+                self.fib.asked(owner, &entry, &spec, &self.poll, FIB);
+                self.exec.fib(owner, entry, &spec, true);
+            }
+            Action::DelFib { owner, entry, ways, .. } => {
+                if !(self.leaving && self.options().dont_release) {
+                    let spec = Spec::of(&entry, &ways);
+                    self.exec.fib(owner, entry, &spec, false);
+                }
+            }
             Action::Garp(garp) => self.exec.garp(garp),
             Action::CancelGarps { instance } => self.exec.cancel_garps(instance),
             Action::Report(event) if event.detail() == Detail::Silent => {
@@ -278,9 +299,13 @@ impl VrrpRole {
         }
         let now = clock::now();
         for f in self.results.failed.drain(..) {
-            match (f.owner, &mut self.node) {
-                (Owner::Instance(instance), Some(node)) => {
-                    let (addr, adding, errno) = (&f.addr, f.adding, f.errno);
+            let (adding, errno) = (f.adding, f.errno);
+            match (f.owner, &mut self.node, &f.what) {
+                (owner, Some(node), Object::Fib(entry)) => {
+                    let fact = FibFact::Refused { adding, errno };
+                    node.handle(now, Input::Fib { owner, entry, fact }, &mut self.out);
+                }
+                (Owner::Instance(instance), Some(node), Object::Addr(addr)) => {
                     node.handle(
                         now,
                         Input::AddrFailed { instance, addr, adding, errno },
@@ -288,16 +313,34 @@ impl VrrpRole {
                     );
                 }
                 // The link went while its address was on the way.
-                (Owner::Link, _) if f.errno == nix::libc::ENODEV => {}
-                _ => log::warn!(
-                    "address {}: {}",
-                    f.addr.prefix,
-                    io::Error::from_raw_os_error(f.errno)
-                ),
+                (Owner::Link, ..) if errno == nix::libc::ENODEV => {}
+                (.., what) => {
+                    log::warn!("{what}: {}", io::Error::from_raw_os_error(errno));
+                }
             }
         }
         self.carry_out();
         Ok(())
+    }
+
+    /// News of routes and rules, after that of links, which is older.
+    fn serve_fib(&mut self) {
+        self.serve_monitor();
+        if let Some(node) = &mut self.node {
+            self.fib.read(node, clock::now(), &mut self.out);
+        }
+        self.carry_out();
+    }
+
+    /// Takes the whole list of routes when what is believed may be wrong.
+    fn check_fib(&mut self) {
+        if !self.fib.is_in_doubt() || !self.exec.is_idle() {
+            return;
+        }
+        if let Some(node) = &mut self.node {
+            self.fib.resync(node, clock::now(), &mut self.out);
+        }
+        self.carry_out();
     }
 
     fn serve_monitor(&mut self) {
@@ -308,14 +351,19 @@ impl VrrpRole {
             let beat = &mut self.linkbeat;
             let facts = self.running.as_mut().map(|r| &mut r.facts);
             let mut facts = facts;
+            let fib = &mut self.fib;
             let read = self.monitor.recv_events(|event| match event {
                 NlEvent::Link(link) => {
+                    if !link.is_up() {
+                        fib.doubt();
+                    }
                     node.handle(now, Input::Link(beat.fact(&link)), out);
                     if let Some(f) = facts.as_deref_mut() {
                         f.link(&link, node, now, out);
                     }
                 }
                 NlEvent::LinkGone(link) => {
+                    fib.doubt();
                     let index = types::IfIndex(link.index);
                     node.handle(now, Input::LinkGone { index }, out);
                     beat.gone(index);
@@ -324,6 +372,9 @@ impl VrrpRole {
                     }
                 }
                 NlEvent::Addr(a) => {
+                    if !a.new {
+                        fib.doubt();
+                    }
                     let fact = addrs::addr_fact(&a.spec);
                     let input =
                         if a.new { Input::AddrAdded(fact) } else { Input::AddrRemoved(fact) };
@@ -456,6 +507,9 @@ impl VrrpRole {
             self.reloading = true;
             self.carry_out();
             self.reloading = false;
+            if let Some(node) = &self.node {
+                self.fib.prune(node);
+            }
             if polls {
                 self.resync();
             }

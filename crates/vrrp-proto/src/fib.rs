@@ -1,0 +1,431 @@
+//! Routes and rules of one owner: an instance's virtual ones, or the static
+//! ones.
+//!
+//! Owns which of them are asked for, where, and what the kernel said. When
+//! they come and go is decided by `transition`, `statics` and `reload`.
+//! Routes stand before rules: in this order they are added, in the opposite
+//! one they are removed.
+
+use crate::action::{Action, Out, Owner};
+use crate::hold::Hold;
+use crate::links::Links;
+use core::fmt;
+use model::net::{Route, Rule, RuleAction};
+use std::collections::{HashMap, HashSet};
+use std::sync::Arc;
+use types::{IfIndex, Prefix};
+
+/// A route or a rule of the configuration.
+#[derive(Debug, Clone, PartialEq, Eq, Hash)]
+pub enum FibEntry {
+    /// A route.
+    Route(Arc<Route>),
+    /// A rule.
+    Rule(Arc<Rule>),
+}
+
+/// What the names in a route stand for at present; of a rule there is nothing
+/// to resolve, the kernel takes names.
+#[derive(Debug, Clone, PartialEq, Eq, Hash, Default)]
+pub struct Ways {
+    /// Interface of [`Route::hop`].
+    pub hop: Option<IfIndex>,
+    /// Interfaces of [`Route::nexthops`].
+    pub nexthops: Vec<Option<IfIndex>>,
+    /// Routing table.
+    pub table: u32,
+}
+
+/// News of a route or rule.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum FibNews {
+    /// Not added: this interface does not exist, or is no VRF.
+    DeviceMissing(Arc<str>),
+    /// The kernel refused.
+    Refused {
+        /// To add it, else to remove it.
+        adding: bool,
+        /// Positive errno.
+        errno: i32,
+    },
+    /// Somebody removed it.
+    Lost,
+    /// It was gone and is put back.
+    Restored,
+}
+
+/// What the kernel says of an entry.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum FibFact {
+    /// It was added.
+    Added,
+    /// It was removed; a route named its interface.
+    Removed {
+        /// The interface that it led to.
+        by: Option<IfIndex>,
+    },
+    /// A request was refused.
+    Refused {
+        /// To add it, else to remove it.
+        adding: bool,
+        /// Positive errno.
+        errno: i32,
+    },
+}
+
+impl FibEntry {
+    /// Whether nothing is done when somebody removes it.
+    pub fn no_track(&self) -> bool {
+        match self {
+            FibEntry::Route(r) => r.no_track,
+            FibEntry::Rule(r) => r.no_track,
+        }
+    }
+
+    /// The interfaces that must be there before it can be added.
+    pub(crate) fn devices(&self) -> impl Iterator<Item = &str> {
+        let route = match self {
+            FibEntry::Route(r) => Some(r),
+            FibEntry::Rule(_) => None,
+        };
+        route.into_iter().flat_map(|r| {
+            let hops = core::iter::once(&r.hop).chain(&r.nexthops);
+            hops.filter_map(|h| h.dev.as_deref()).chain(r.vrf.as_deref())
+        })
+    }
+
+    /// What its names stand for, or the name that stands for nothing.
+    fn ways(&self, links: &Links) -> Result<Ways, Arc<str>> {
+        let FibEntry::Route(route) = self else { return Ok(Ways::default()) };
+        let index = |dev: &Option<String>| -> Result<Option<IfIndex>, Arc<str>> {
+            let Some(name) = dev.as_deref() else { return Ok(None) };
+            links.named(name).map(|l| Some(l.index)).ok_or_else(|| name.into())
+        };
+        let table = match route.vrf.as_deref() {
+            None => route.table,
+            Some(vrf) => {
+                links.named(vrf).and_then(|l| l.vrf_table).ok_or_else(|| Arc::from(vrf))?
+            }
+        };
+        Ok(Ways {
+            hop: index(&route.hop.dev)?,
+            nexthops: route.nexthops.iter().map(|h| index(&h.dev)).collect::<Result<_, _>>()?,
+            table,
+        })
+    }
+}
+
+/// `route 198.51.100.0/24 dev eth0`, `rule from 192.0.2.0/24 priority 1000`:
+/// enough to find it in the configuration.
+impl fmt::Display for FibEntry {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            FibEntry::Route(r) => {
+                match r.dst {
+                    Some(dst) => write!(f, "route {dst}")?,
+                    None => write!(f, "route default")?,
+                }
+                if let Some(via) = r.hop.via {
+                    write!(f, " via {via}")?;
+                }
+                if let Some(dev) = &r.hop.dev {
+                    write!(f, " dev {dev}")?;
+                }
+                match &r.vrf {
+                    Some(vrf) => write!(f, " vrf {vrf}"),
+                    None if r.table != 254 => write!(f, " table {}", r.table),
+                    None => Ok(()),
+                }
+            }
+            FibEntry::Rule(r) => {
+                write!(f, "rule from {}", OrAll(r.from))?;
+                if let Some(to) = r.to {
+                    write!(f, " to {to}")?;
+                }
+                write!(f, " priority {}", r.priority)?;
+                match r.action {
+                    RuleAction::Table(table) => write!(f, " lookup {table}"),
+                    _ => Ok(()),
+                }
+            }
+        }
+    }
+}
+
+struct OrAll(Option<Prefix>);
+
+impl fmt::Display for OrAll {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self.0 {
+            Some(prefix) => prefix.fmt(f),
+            None => f.write_str("all"),
+        }
+    }
+}
+
+/// An entry and what became of it.
+#[derive(Debug, Clone)]
+pub(crate) struct Held {
+    pub entry: FibEntry,
+    pub hold: Hold<Arc<Ways>>,
+    /// The error of the last request to add it.
+    refused: Option<i32>,
+    /// Somebody removed it, and it is not tracked: it stays away.
+    given_up: bool,
+}
+
+impl Held {
+    fn new(entry: FibEntry) -> Self {
+        Held { entry, hold: Hold::default(), refused: None, given_up: false }
+    }
+
+    /// Whether every interface that it leads to is up.
+    fn leads_up(&self, links: &Links, by: Option<IfIndex>) -> bool {
+        let ways = self.hold.asked.as_deref();
+        let named = ways.into_iter().flat_map(|w| w.nexthops.iter().copied().chain([w.hop]));
+        named.chain([by]).flatten().all(|n| links.get(n).is_some_and(|l| l.up))
+    }
+}
+
+/// All routes and rules of one owner.
+#[derive(Debug, Clone, Default)]
+pub(crate) struct Fib {
+    held: Vec<Held>,
+    index: HashMap<FibEntry, usize>,
+}
+
+/// What an entry needs now.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Need {
+    Nothing,
+    /// It has not been asked for.
+    Asking,
+    /// It was in place, or should have been.
+    Restoring,
+}
+
+impl Fib {
+    /// Those of a configuration, none of them in place. Of equal ones, which
+    /// the kernel could not tell apart, there is one.
+    pub fn new(routes: &[Route], rules: &[Rule]) -> Self {
+        let routes = routes.iter().map(|r| FibEntry::Route(Arc::new(r.clone())));
+        let rules = rules.iter().map(|r| FibEntry::Rule(Arc::new(r.clone())));
+        let mut fib = Fib::default();
+        for entry in routes.chain(rules) {
+            let n = fib.held.len();
+            if !fib.index.contains_key(&entry) {
+                fib.index.insert(entry.clone(), n);
+                fib.held.push(Held::new(entry));
+            }
+        }
+        fib
+    }
+
+    /// Takes over what a former configuration has in place; what is wanted no
+    /// longer is removed.
+    pub fn continue_from(&mut self, mut old: Fib, owner: Owner, out: &mut Out) {
+        for n in (0..old.held.len()).rev() {
+            let gone = old.held.get(n).is_some_and(|h| !self.index.contains_key(&h.entry));
+            if gone {
+                old.remove(n, owner, out);
+            }
+        }
+        for held in old.held {
+            if let Some(place) = self.index.get(&held.entry).and_then(|n| self.held.get_mut(*n)) {
+                *place = held;
+            }
+        }
+    }
+
+    /// All of them, and whether each is wanted now.
+    pub fn entries(&self) -> impl Iterator<Item = (&FibEntry, bool)> {
+        self.held.iter().map(|h| (&h.entry, h.hold.on.is_some()))
+    }
+
+    /// Interfaces that any of them needs.
+    pub fn devices(&self) -> impl Iterator<Item = &str> {
+        self.held.iter().flat_map(|h| h.entry.devices())
+    }
+
+    /// Whether the entry is one of these.
+    pub fn knows(&self, entry: &FibEntry) -> bool {
+        self.index.contains_key(entry)
+    }
+
+    /// The places of rules (else of routes) that are not wanted yet, in order.
+    pub fn unset(&self, rules: bool) -> Vec<usize> {
+        let is = |n: &usize| self.held.get(*n).is_some_and(|h| h.hold.on.is_none());
+        self.places(rules).into_iter().filter(is).collect()
+    }
+
+    /// The places of rules (else of routes), in order.
+    pub fn places(&self, rules: bool) -> Vec<usize> {
+        let is = |h: &Held| matches!(h.entry, FibEntry::Rule(_)) == rules;
+        self.held.iter().enumerate().filter(|(_, h)| is(h)).map(|(n, _)| n).collect()
+    }
+
+    /// Asks for an entry.
+    pub fn add(
+        &mut self,
+        n: usize,
+        owner: Owner,
+        links: &Links,
+        out: &mut Out,
+    ) -> Option<(FibEntry, FibNews)> {
+        let held = self.held.get_mut(n)?;
+        held.given_up = false;
+        match held.entry.ways(links) {
+            Ok(ways) => {
+                let (entry, ways) = (held.entry.clone(), Arc::new(ways));
+                held.hold.ask(ways.clone());
+                out.actions.push(Action::AddFib { owner, entry, ways });
+                None
+            }
+            Err(dev) => Some((held.entry.clone(), FibNews::DeviceMissing(dev))),
+        }
+    }
+
+    /// Removes an entry that is wanted.
+    pub fn remove(&mut self, n: usize, owner: Owner, out: &mut Out) {
+        let Some(held) = self.held.get_mut(n) else { return };
+        held.refused = None;
+        if let Some(ways) = held.hold.release() {
+            let entry = held.entry.clone();
+            out.actions.push(Action::DelFib { owner, entry, ways, best_effort: false });
+        }
+    }
+
+    /// Removes all that are wanted.
+    pub fn remove_all(&mut self, owner: Owner, out: &mut Out) {
+        for n in (0..self.held.len()).rev() {
+            self.remove(n, owner, out);
+        }
+    }
+
+    /// What is not wanted yet and cannot be placed, for want of an interface.
+    pub fn unplaced(&self, links: &Links) -> Vec<(FibEntry, FibNews)> {
+        let missing = |h: &Held| {
+            let dev = h.entry.ways(links).err()?;
+            Some((h.entry.clone(), FibNews::DeviceMissing(dev)))
+        };
+        self.held.iter().filter(|h| h.hold.on.is_none()).filter_map(missing).collect()
+    }
+
+    /// Asks for the removal of what a former run may have left of an entry.
+    pub fn remove_leftover(&self, n: usize, owner: Owner, links: &Links, out: &mut Out) {
+        let Some(held) = self.held.get(n) else { return };
+        if let Ok(ways) = held.entry.ways(links) {
+            let (entry, ways) = (held.entry.clone(), Arc::new(ways));
+            out.actions.push(Action::DelFib { owner, entry, ways, best_effort: true });
+        }
+    }
+
+    /// Whether any entry is wanted.
+    pub fn is_set(&self) -> bool {
+        self.held.iter().any(|h| h.hold.on.is_some())
+    }
+
+    /// Puts in place what is wanted and is not: after interfaces changed, or
+    /// after entries are new. `told` hears of what was missing or is refused.
+    pub fn repair(
+        &mut self,
+        owner: Owner,
+        links: &Links,
+        out: &mut Out,
+        mut told: impl FnMut(&mut Out, FibEntry, FibNews),
+    ) {
+        for n in 0..self.held.len() {
+            let need = self.need(n, links);
+            if need == Need::Nothing {
+                continue;
+            }
+            if need == Need::Restoring
+                && let Some(held) = self.held.get(n)
+                && held.refused.is_none()
+            {
+                told(out, held.entry.clone(), FibNews::Restored);
+            }
+            self.add(n, owner, links, out);
+        }
+    }
+
+    fn need(&mut self, n: usize, links: &Links) -> Need {
+        let Some(held) = self.held.get_mut(n).filter(|h| !h.given_up) else {
+            return Need::Nothing;
+        };
+        let Ok(ways) = held.entry.ways(links) else {
+            // It went with its interface.
+            held.hold.release();
+            return Need::Nothing;
+        };
+        match &held.hold.on {
+            Some(on) if **on == ways => {
+                let missing = held.hold.owed == 0 && !held.hold.confirmed;
+                if missing && held.leads_up(links, None) { Need::Restoring } else { Need::Nothing }
+            }
+            _ => Need::Asking,
+        }
+    }
+
+    /// Takes in what the kernel says. The news is to be told; whether
+    /// somebody else removed what is tracked comes with it.
+    pub fn hear(&mut self, entry: &FibEntry, fact: FibFact, links: &Links) -> Option<Heard> {
+        const ENOENT: i32 = 2;
+        const ESRCH: i32 = 3;
+        const EEXIST: i32 = 17;
+        let held = self.index.get(entry).and_then(|n| self.held.get_mut(*n))?;
+        match fact {
+            FibFact::Added => {
+                held.hold.answered(true);
+                held.refused = None;
+                None
+            }
+            FibFact::Removed { by } => {
+                if !held.hold.removed() {
+                    return None;
+                }
+                if entry.no_track() {
+                    held.given_up = true;
+                    return None;
+                }
+                // What goes with its interface is nobody's doing.
+                held.leads_up(links, by).then_some(Heard::Lost)
+            }
+            FibFact::Refused { adding: true, errno } => {
+                let there = errno == EEXIST && !is_exclusive(entry);
+                held.hold.answered(there);
+                if there || held.refused.replace(errno) == Some(errno) {
+                    return None;
+                }
+                Some(Heard::Tell(FibNews::Refused { adding: true, errno }))
+            }
+            FibFact::Refused { adding: false, errno: ENOENT | ESRCH } => None,
+            FibFact::Refused { adding: false, errno } => {
+                Some(Heard::Tell(FibNews::Refused { adding: false, errno }))
+            }
+        }
+    }
+
+    /// What the kernel holds of these, complete. Those of the tracked ones
+    /// that are missing went in silence.
+    pub fn hear_all(&mut self, there: &HashSet<&FibEntry>) {
+        for held in self.held.iter_mut().filter(|h| !h.entry.no_track() && h.hold.on.is_some()) {
+            held.hold.owed = 0;
+            held.hold.confirmed = there.contains(&held.entry);
+        }
+    }
+}
+
+/// `add`: somebody's route of the same place keeps it away.
+fn is_exclusive(entry: &FibEntry) -> bool {
+    matches!(entry, FibEntry::Route(r) if r.insert == model::net::RouteInsert::Add)
+}
+
+/// What a fact of the kernel leads to.
+#[derive(Debug, PartialEq, Eq)]
+pub(crate) enum Heard {
+    /// To be told.
+    Tell(FibNews),
+    /// Somebody removed an entry that is tracked.
+    Lost,
+}
