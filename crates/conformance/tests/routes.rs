@@ -1,0 +1,318 @@
+//! Virtual and static routes and rules: set, removed, put back.
+
+use conformance::fib::{FibNews, all, await_fib, await_that, ip};
+use conformance::{Lan, on_both};
+use lab::config::{self, Instance};
+use lab::{Daemon, Result, Subject};
+
+const ROUTE: &str = "198.51.100.0/24";
+const RULE: &str = "from 198.51.100.0/24";
+
+/// A network whose first node has a second interface.
+fn lan() -> Result<Lan> {
+    let lan = Lan::new()?;
+    lan.switch.attach(&lan.a, "eth1", &["198.18.0.1/24"])?;
+    Ok(lan)
+}
+
+fn instance(routes: &[&str], rules: &[&str]) -> Instance {
+    Instance::new(51, 100, &["192.0.2.100/24"])
+        .with(format!("virtual_routes {{\n        {}\n    }}", routes.join("\n        ")))
+        .with(format!("virtual_rules {{\n        {}\n    }}", rules.join("\n        ")))
+}
+
+fn usual() -> Instance {
+    instance(
+        &[&format!("{ROUTE} via 192.0.2.254 dev eth0"), "2001:db8:1::/48 dev eth0"],
+        &[&format!("{RULE} table 100 priority 1000")],
+    )
+}
+
+fn a_master_has_them_and_a_backup_has_not(subject: &Subject) -> Result<()> {
+    let mut lan = lan()?;
+    let a = usual();
+    let mut daemon = lan.start_a(subject, std::slice::from_ref(&a))?;
+    daemon.await_log("(VI_51) setting Virtual Routes")?;
+    daemon.await_log("(VI_51) setting Virtual Rules")?;
+    await_fib(
+        &lan.a,
+        "198.51.100.0/24 via 192.0.2.254 dev eth0 table main proto keepalived",
+        true,
+    )?;
+    await_fib(&lan.a, "2001:db8:1::/48 dev eth0 table main proto keepalived", true)?;
+    await_fib(&lan.a, "1000: from 198.51.100.0/24 lookup 100 proto keepalived", true)?;
+    let better = Instance { priority: 200, ..Instance::new(51, 200, &["192.0.2.100/24"]) };
+    let _other = lan.start_b(subject, std::slice::from_ref(&better))?;
+    lan.await_advert_of(&better)?;
+    daemon.await_log("(VI_51) removing Virtual Rules")?;
+    daemon.await_log("(VI_51) removing Virtual Routes")?;
+    await_fib(&lan.a, "proto keepalived", false)
+}
+
+fn they_go_when_the_daemon_stops(subject: &Subject) -> Result<()> {
+    let lan = lan()?;
+    let statics = "static_routes {\n    203.0.113.0/24 dev eth0\n}\n\
+                   static_rules {\n    from 203.0.113.0/24 table 101 priority 1001\n}\n";
+    let text = format!("{statics}{}", config::file([&usual()]));
+    let daemon = Daemon::start(&lan.a, subject, &text)?;
+    for text in [ROUTE, "1000:", "203.0.113.0/24 dev eth0", "1001:"] {
+        await_fib(&lan.a, text, true)?;
+    }
+    assert!(daemon.stop()?.success());
+    await_fib(&lan.a, "proto keepalived", false)
+}
+
+fn one_of_a_master_that_somebody_removes_comes_back(subject: &Subject) -> Result<()> {
+    let mut lan = lan()?;
+    let a = usual();
+    let mut daemon = lan.start_a(subject, std::slice::from_ref(&a))?;
+    for removal in ["route del 198.51.100.0/24", "rule del priority 1000"] {
+        for text in [ROUTE, "1000:"] {
+            await_fib(&lan.a, text, true)?;
+        }
+        lan.await_adverts_of(&a, 3)?;
+        ip(&lan.a, removal)?;
+        daemon.await_log("(VI_51) Entering BACKUP STATE")?;
+        daemon.await_log("(VI_51) Entering MASTER STATE")?;
+    }
+    await_fib(&lan.a, "1000:", true)
+}
+
+fn one_that_is_not_tracked_stays_away(subject: &Subject) -> Result<()> {
+    let mut lan = lan()?;
+    let a = instance(
+        &["198.51.100.0/24 dev eth0 no_track", "198.51.101.0/24 dev eth0"],
+        &["from 198.51.100.0/24 table 100 priority 1000 no_track"],
+    );
+    let daemon = lan.start_a(subject, std::slice::from_ref(&a))?;
+    await_fib(&lan.a, "1000:", true)?;
+    lan.await_adverts_of(&a, 3)?;
+    ip(&lan.a, "route del 198.51.100.0/24")?;
+    ip(&lan.a, "rule del priority 1000")?;
+    // It has had the news long before five more adverts.
+    lan.await_adverts_of(&a, 5)?;
+    assert_eq!(daemon.log.count("(VI_51) Entering MASTER STATE"), 1);
+    let lines = all(&lan.a)?;
+    assert!(lines.iter().any(|l| l.contains("198.51.101.0/24")), "{lines:?}");
+    assert!(!lines.iter().any(|l| l.contains("198.51.100.0/24")), "{lines:?}");
+    Ok(())
+}
+
+fn without_its_interface_a_tracked_route_is_a_fault(subject: &Subject) -> Result<()> {
+    let mut lan = lan()?;
+    let a = instance(
+        &["198.51.100.0/24 dev eth1", "198.51.101.0/24 dev eth0"],
+        &["from 198.51.100.0/24 table 100 priority 1000"],
+    );
+    let mut daemon = lan.start_a(subject, std::slice::from_ref(&a))?;
+    await_fib(&lan.a, "1000:", true)?;
+    for _ in 0..2 {
+        lan.a.set_up("eth1", false)?;
+        daemon.await_log("(VI_51) Entering FAULT STATE")?;
+        await_fib(&lan.a, "proto keepalived", false)?;
+        lan.a.set_up("eth1", true)?;
+        daemon.await_log("(VI_51) Entering MASTER STATE")?;
+        for text in [ROUTE, "198.51.101.0/24", "1000:"] {
+            await_fib(&lan.a, text, true)?;
+        }
+    }
+    lan.await_adverts_of(&a, 2)?;
+    Ok(())
+}
+
+fn without_its_incoming_interface_a_tracked_rule_is_a_fault(subject: &Subject) -> Result<()> {
+    let lan = lan()?;
+    let a = instance(&["198.51.100.0/24 dev eth0"], &["iif eth1 table 100 priority 1000"]);
+    let mut daemon = lan.start_a(subject, std::slice::from_ref(&a))?;
+    await_fib(&lan.a, "1000:", true)?;
+    lan.a.set_up("eth1", false)?;
+    daemon.await_log("(VI_51) Entering FAULT STATE")?;
+    lan.a.set_up("eth1", true)?;
+    daemon.await_log("(VI_51) Entering MASTER STATE")?;
+    await_fib(&lan.a, "1000:", true)
+}
+
+fn what_a_crash_has_left_is_removed_at_start(subject: &Subject) -> Result<()> {
+    left_behind(
+        subject,
+        &instance(&["198.51.100.0/24 dev eth0"], &[&format!("{RULE} table 100 priority 1000")]),
+    )
+}
+
+fn left_behind(subject: &Subject, instance: &Instance) -> Result<()> {
+    let lan = lan()?;
+    let daemon = lan.start_a(subject, std::slice::from_ref(instance))?;
+    await_fib(&lan.a, ROUTE, true)?;
+    await_fib(&lan.a, "1000:", true)?;
+    daemon.crash();
+    drop(daemon);
+    await_fib(&lan.a, ROUTE, true)?;
+    // So late that it is seen as a backup.
+    let slow = Instance { advert: std::time::Duration::from_secs(2), ..instance.clone() };
+    let _daemon = lan.start_a(subject, &[slow])?;
+    await_fib(&lan.a, "proto keepalived", false)
+}
+
+const STATIC: &str = "static_routes {\n    203.0.113.0/24 via 192.0.2.254 dev eth0\n    \
+    203.0.114.0/24 dev eth1\n}\n\
+    static_rules {\n    from 203.0.113.0/24 table 101 priority 1001\n}\n";
+
+fn with_statics(instance: &Instance) -> String {
+    format!("{STATIC}{}", config::file([instance]))
+}
+
+fn static_ones_that_somebody_removes_are_restored(subject: &Subject) -> Result<()> {
+    let lan = lan()?;
+    let mut daemon = Daemon::start(&lan.a, subject, &with_statics(&usual()))?;
+    await_fib(&lan.a, "1001:", true)?;
+    for _ in 0..3 {
+        for (removal, log, text) in [
+            ("route del 203.0.113.0/24", "Restoring deleted static route", "203.0.113.0/24 via"),
+            ("rule del priority 1001", "Restoring deleted static rule", "1001:"),
+        ] {
+            ip(&lan.a, removal)?;
+            daemon.await_log(log)?;
+            await_fib(&lan.a, text, true)?;
+        }
+    }
+    Ok(())
+}
+
+fn static_routes_come_back_with_their_interface(subject: &Subject) -> Result<()> {
+    let lan = lan()?;
+    let mut daemon = Daemon::start(&lan.a, subject, &with_statics(&usual()))?;
+    await_fib(&lan.a, "1001:", true)?;
+    for _ in 0..2 {
+        lan.a.set_up("eth1", false)?;
+        await_fib(&lan.a, "203.0.114.0/24", false)?;
+        lan.a.set_up("eth1", true)?;
+        daemon.await_log("Restoring deleted static route")?;
+        await_fib(&lan.a, "203.0.114.0/24 dev eth1", true)?;
+    }
+    Ok(())
+}
+
+fn a_reload_changes_them(subject: &Subject) -> Result<()> {
+    let lan = lan()?;
+    let daemon = Daemon::start(&lan.a, subject, &with_statics(&usual()))?;
+    await_fib(&lan.a, "1000:", true)?;
+    let virtuals =
+        instance(&["198.51.101.0/24 dev eth0"], &["from 198.51.101.0/24 table 9 priority 9"]);
+    let statics = "static_routes {\n    203.0.115.0/24 dev eth0\n}\n\
+                   static_rules {\n    from 203.0.115.0/24 table 7 priority 7\n}\n";
+    daemon.reload(&format!("{statics}{}", config::file([&virtuals])))?;
+    let present = ["198.51.101.0/24 dev eth0", "rule 9:", "203.0.115.0/24 dev eth0", "rule 7:"];
+    let gone = ["198.51.100.0", "2001:db8:1::", "1000:", "203.0.113", "203.0.114", "1001:"];
+    await_that(&lan.a, |lines| {
+        let has = |text: &&str| lines.iter().any(|line| line.contains(*text));
+        present.iter().all(has) && !gone.iter().any(has)
+    })?;
+    assert_eq!(daemon.log.count("Entering MASTER STATE"), 1);
+    Ok(())
+}
+
+on_both!(
+    a_master_has_them_and_a_backup_has_not,
+    they_go_when_the_daemon_stops,
+    one_of_a_master_that_somebody_removes_comes_back,
+    one_that_is_not_tracked_stays_away,
+    without_its_interface_a_tracked_route_is_a_fault,
+    without_its_incoming_interface_a_tracked_rule_is_a_fault,
+    what_a_crash_has_left_is_removed_at_start,
+    static_ones_that_somebody_removes_are_restored,
+    static_routes_come_back_with_their_interface,
+    a_reload_changes_them,
+);
+
+/// The reference sets every route anew.
+#[test]
+fn a_reload_touches_only_what_changed() -> Result<()> {
+    let mut lan = lan()?;
+    let subject = Subject::ours()?;
+    let kept = ["198.51.100.0/24 dev eth0", "198.51.101.0/24 via 192.0.2.254"];
+    let rules = ["from 198.51.100.0/24 table 100 priority 1000"];
+    let a = instance(&kept, &rules);
+    let mut daemon = Daemon::start(&lan.a, &subject, &with_statics(&a))?;
+    await_fib(&lan.a, "1000:", true)?;
+    lan.await_adverts_of(&a, 2)?;
+    let news = FibNews::new(&lan.a)?;
+    let b = instance(&[kept[0], kept[1], "198.51.102.0/24 dev eth0"], &rules);
+    let statics = STATIC.replace("203.0.114.0/24", "203.0.115.0/24");
+    daemon.log.skip();
+    daemon.reload(&format!("{statics}{}", config::file([&b])))?;
+    daemon.await_log("Reload complete")?;
+    await_fib(&lan.a, "198.51.102.0/24", true)?;
+    await_fib(&lan.a, "203.0.115.0/24", true)?;
+    let news = news.so_far()?;
+    assert!(news.contains("198.51.102.0/24") && news.contains("Deleted 203.0.114.0/24"), "{news}");
+    for untouched in ["198.51.100.0/24", "198.51.101.0/24", "203.0.113.0/24", "1000:", "1001:"] {
+        assert!(!news.contains(untouched), "{untouched}: {news}");
+    }
+    Ok(())
+}
+
+/// The reference does not hear of IPv6 routes that somebody removes.
+#[test]
+fn an_ipv6_route_that_somebody_removes_comes_back() -> Result<()> {
+    let mut lan = lan()?;
+    let a = usual();
+    let mut daemon = lan.start_a(&Subject::ours()?, std::slice::from_ref(&a))?;
+    await_fib(&lan.a, "1000:", true)?;
+    lan.await_adverts_of(&a, 2)?;
+    daemon.log.skip();
+    ip(&lan.a, "-6 route del 2001:db8:1::/48")?;
+    daemon.await_log("Entering MASTER STATE")?;
+    await_fib(&lan.a, "2001:db8:1::/48", true)
+}
+
+/// The reference leaves IPv6 routes.
+#[test]
+fn ipv6_routes_that_a_crash_has_left_are_removed_too() -> Result<()> {
+    left_behind(&Subject::ours()?, &usual())
+}
+
+/// The reference watches them only beside instances, and no IPv6 routes.
+#[test]
+fn static_ones_alone_are_restored() -> Result<()> {
+    let lan = lan()?;
+    let text = STATIC.replacen("203.0.113.0/24 via 192.0.2.254", "2001:db8:2::/48", 1);
+    let mut daemon = Daemon::start(&lan.a, &Subject::ours()?, &text)?;
+    await_fib(&lan.a, "1001:", true)?;
+    for removal in
+        ["-6 route del 2001:db8:2::/48", "route del 203.0.114.0/24", "rule del pref 1001"]
+    {
+        ip(&lan.a, removal)?;
+        daemon.await_log("Restoring deleted static")?;
+        for text in ["2001:db8:2::/48", "203.0.114.0/24", "1001:"] {
+            await_fib(&lan.a, text, true)?;
+        }
+    }
+    lan.a.set_up("eth1", false)?;
+    await_fib(&lan.a, "203.0.114.0/24", false)?;
+    lan.a.set_up("eth1", true)?;
+    await_fib(&lan.a, "203.0.114.0/24", true)
+}
+
+/// The reference does not track a route without `dev`.
+#[test]
+fn a_route_without_dev_is_tracked_too() -> Result<()> {
+    let mut lan = lan()?;
+    let a = instance(
+        &["198.51.100.0/24 via 192.0.2.254", "198.51.101.0/24 via 198.18.0.254"],
+        &[&format!("{RULE} table 100 priority 1000")],
+    );
+    let mut daemon = lan.start_a(&Subject::ours()?, std::slice::from_ref(&a))?;
+    await_fib(&lan.a, "1000:", true)?;
+    lan.await_adverts_of(&a, 2)?;
+    ip(&lan.a, "route del 198.51.100.0/24")?;
+    daemon.await_log("198.51.100.0/24 via 192.0.2.254 was removed by somebody else")?;
+    daemon.await_log("Entering MASTER STATE")?;
+    await_fib(&lan.a, ROUTE, true)?;
+    // With its interface it goes in silence, and comes back with it: no election.
+    lan.a.set_up("eth1", false)?;
+    await_fib(&lan.a, "198.51.101.0/24", false)?;
+    lan.a.set_up("eth1", true)?;
+    await_fib(&lan.a, "198.51.101.0/24", true)?;
+    assert_eq!(daemon.log.count("Entering MASTER STATE"), 2);
+    Ok(())
+}
