@@ -5,7 +5,7 @@ use std::os::unix::fs::PermissionsExt;
 use std::path::PathBuf;
 use std::time::{Duration, Instant};
 
-use conformance::{Lan, on_both};
+use conformance::{Folder, Lan, on_both, set_mode};
 use lab::config::Instance;
 use lab::{Context, Daemon, PATIENCE, Result, Subject};
 
@@ -86,3 +86,58 @@ fn the_notify_script_is_told_of_every_state(subject: &Subject) -> Result<()> {
 }
 
 on_both!(the_notify_script_is_told_of_every_state);
+
+/// Scripts of one instance run one after the other, so that the last news are also the last to be
+/// acted upon. The reference starts them side by side.
+#[test]
+fn a_slow_notify_script_is_waited_for() -> Result<()> {
+    let lan = Lan::new()?;
+    let folder = Folder::new()?;
+    let (gate, out) = (folder.path("gate"), folder.path("out"));
+    nix::unistd::mkfifo(&gate, nix::sys::stat::Mode::S_IRWXU).context(|| "cannot make a fifo")?;
+    let script = folder.script(
+        "script",
+        &format!(
+            "echo begin $3 >> {out}\n[ $3 = BACKUP ] && read line < {gate}\necho end $3 >> {out}",
+            out = out.display(),
+            gate = gate.display()
+        ),
+    )?;
+    let a = Instance::new(51, 100, &["192.0.2.100/24"])
+        .with(format!("notify \"{}\"", script.display()));
+    let config = format!("global_defs {{\n    script_user root\n}}\n{a}");
+    let mut daemon = Daemon::start(&lan.a, &Subject::ours()?, &config)?;
+    folder.await_text("out", "begin BACKUP")?;
+    daemon.await_log("Entering MASTER STATE")?;
+    fs::write(&gate, "go\n").context(|| "cannot open the gate")?;
+    let text = folder.await_text("out", "end MASTER")?;
+    let lines: Vec<_> = text.lines().collect();
+    assert_eq!(lines, ["begin BACKUP", "end BACKUP", "begin MASTER", "end MASTER"]);
+    Ok(())
+}
+
+/// The reference says only the error number's text.
+#[test]
+fn a_script_that_cannot_be_executed_is_explained() -> Result<()> {
+    let lan = Lan::new()?;
+    let folder = Folder::new()?;
+    let check = folder.script("check", "exit 0")?;
+    let told = folder.script("told", "exit 0")?;
+    let a = Instance::new(51, 100, &["192.0.2.100/24"])
+        .with(format!("notify_fault \"{}\"", told.display()))
+        .with("track_script {\n        check\n    }");
+    let config = format!(
+        "global_defs {{\n    script_user root\n}}\nvrrp_script check {{\n    script \"{}\"\n}}\n{a}",
+        check.display()
+    );
+    let mut daemon = Daemon::start(&lan.a, &Subject::ours()?, &config)?;
+    daemon.await_log("Entering MASTER STATE")?;
+    set_mode(&told, 0o644)?;
+    set_mode(&check, 0o640)?;
+    let line = daemon.await_log("may not execute")?.text;
+    assert!(line.contains(&format!("{} (mode 0640, owner root:root)", check.display())), "{line}");
+    assert!(line.contains(&format!("`chmod +x {}`", check.display())), "{line}");
+    let said = format!("may not execute {} (mode 0644, owner root:root)", told.display());
+    daemon.log.clone().rewound().await_line(PATIENCE, &said)?;
+    Ok(())
+}

@@ -4,11 +4,13 @@ use log::{info, warn};
 use model::ScriptUser;
 use nix::sys::stat::Mode;
 use nix::unistd::{Gid, Uid, chown, mkfifo};
+use rt::clock;
 use std::fs::{File, OpenOptions};
 use std::io::Write;
 use std::os::unix::fs::{FileTypeExt, MetadataExt, OpenOptionsExt};
 use std::path::PathBuf;
-use types::ScriptId;
+use std::time::Duration;
+use types::{Mono, ScriptId};
 
 /// A configured FIFO with its reader.
 #[derive(Debug, Clone, Copy)]
@@ -33,7 +35,57 @@ pub struct Created {
 pub struct Fifo {
     at: Created,
     file: File,
-    lost: u64,
+    lost: Losses,
+}
+
+/// Time between two messages that a loss begins.
+const SAY_AGAIN: Duration = Duration::from_secs(60);
+
+/// The lines that were lost.
+#[derive(Debug, Default)]
+struct Losses {
+    /// Since it was last told how many.
+    untold: u64,
+    total: u64,
+    /// When it was last told that lines are lost.
+    begun: Option<Mono>,
+}
+
+/// What is to be told about losses.
+#[derive(Debug, PartialEq, Eq)]
+enum Told {
+    /// Lines are being lost.
+    Begins,
+    /// Lines arrive again.
+    Over {
+        /// Lines that did not.
+        lost: u64,
+        /// Those of earlier times too.
+        total: u64,
+    },
+}
+
+impl Losses {
+    /// Counts a line; what is to be told. A loss that begins soon after
+    /// another is only told when lines arrive after [`SAY_AGAIN`].
+    fn note(&mut self, now: Mono, written: bool) -> Option<Told> {
+        let quiet = self.begun.is_some_and(|at| now < at + SAY_AGAIN);
+        if !written {
+            let (first, told) = (self.untold == 0, self.begun.is_some());
+            self.untold += 1;
+            self.total += 1;
+            if quiet || (!first && told) {
+                return None;
+            }
+            self.begun = Some(now);
+            return Some(Told::Begins);
+        }
+        if self.untold == 0 || (quiet && self.total != self.untold) {
+            return None;
+        }
+        let lost = std::mem::take(&mut self.untold);
+        Some(Told::Over { lost, total: self.total })
+    }
 }
 
 impl Fifo {
@@ -73,16 +125,20 @@ impl Fifo {
         }
     }
 
-    /// Writes one line. When the pipe is full the line is lost, as ever; it is
-    /// counted and logged once there is room again.
+    /// Writes one line. When the pipe is full the line is lost, as ever; that
+    /// is counted, and logged when it begins and when it is over.
     pub fn write(&mut self, line: &str) {
-        match self.file.write(line.as_bytes()) {
-            Ok(_) if self.lost > 0 => {
-                warn!("{} lines to notify fifo {} were lost", self.lost, self.at.path.display());
-                self.lost = 0;
+        let path = self.at.path.display();
+        let written = self.file.write(line.as_bytes());
+        match self.lost.note(clock::now(), written.is_ok()) {
+            None => {}
+            Some(Told::Begins) => warn!(
+                "notify fifo {path} takes no more lines ({}): they are lost until its reader goes on",
+                written.err().map_or_else(String::new, |e| e.to_string())
+            ),
+            Some(Told::Over { lost, total }) => {
+                warn!("{lost} lines to notify fifo {path} were lost, {total} since it was opened");
             }
-            Ok(_) => {}
-            Err(_) => self.lost += 1,
         }
     }
 }
@@ -97,7 +153,7 @@ impl Created {
             .custom_flags(nix::libc::O_NONBLOCK | nix::libc::O_NOFOLLOW)
             .open(&self.path);
         match opened {
-            Ok(file) => Some(Fifo { at: self, file, lost: 0 }),
+            Ok(file) => Some(Fifo { at: self, file, lost: Losses::default() }),
             Err(e) => {
                 info!("Unable to open notify fifo {}: {e}", self.path.display());
                 None
@@ -147,7 +203,23 @@ mod tests {
         for _ in 0..20 {
             fifo.write(&line);
         }
-        assert!(fifo.lost > 0);
+        assert!(fifo.lost.total > 0);
+    }
+
+    #[test]
+    fn a_loss_is_told_when_it_begins_and_when_it_is_over_and_not_all_the_time() {
+        let at = |s| Mono::ZERO + Duration::from_secs(s);
+        let mut losses = Losses::default();
+        assert_eq!(losses.note(at(0), true), None);
+        assert_eq!(losses.note(at(1), false), Some(Told::Begins));
+        assert_eq!(losses.note(at(1), false), None);
+        assert_eq!(losses.note(at(2), true), Some(Told::Over { lost: 2, total: 2 }));
+        // It flaps: nothing for a while, and nothing is forgotten.
+        for s in 3..61 {
+            assert_eq!(losses.note(at(s), s % 2 == 0), None);
+        }
+        assert_eq!(losses.note(at(62), true), Some(Told::Over { lost: 29, total: 31 }));
+        assert_eq!(losses.note(at(63), false), Some(Told::Begins));
     }
 
     #[test]

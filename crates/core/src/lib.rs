@@ -33,6 +33,8 @@ mod supervise;
 #[cfg(test)]
 mod tests;
 mod track;
+mod turns;
+mod unexecutable;
 pub mod version;
 mod watch;
 

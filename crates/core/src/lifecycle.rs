@@ -253,6 +253,10 @@ impl Core {
 
     /// What follows when scripts have had their time.
     fn drained(&mut self, now: Mono, status: i32) {
+        if self.release_turns(now) {
+            self.phase = Phase::Draining { until: now + STOP_GRACE, status };
+            return;
+        }
         self.scripts.end(now, Duration::ZERO, |p| *p != Purpose::Shutdown);
         self.close_fifos();
         let global = &self.config.global;

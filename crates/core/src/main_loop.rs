@@ -18,6 +18,7 @@ use crate::sdnotify::Notifier;
 use crate::setup;
 use crate::supervise::{DumpTo, Slot, Verdict, title};
 use crate::track::Tracker;
+use crate::turns::Turn;
 use crate::watch::Watcher;
 use ipc::Role;
 use ipc::msg::{Dump, Generation, LogSetup};
@@ -51,8 +52,8 @@ pub enum Purpose {
     Startup,
     /// `shutdown_script`.
     Shutdown,
-    /// A notification; nobody waits for it.
-    Notify,
+    /// A notification; whose turn it was.
+    Notify(Option<Turn>),
     /// Reader of a notify FIFO, by its word in log lines.
     FifoReader(&'static str),
     /// A tracked script of that configuration.
@@ -171,6 +172,7 @@ impl Core {
         let tracks = !self.phase.is_stopping();
         [
             self.scripts.deadline(),
+            self.turns_deadline(),
             self.tracker.deadline().filter(|_| tracks),
             self.processes.deadline().filter(|_| tracks),
             self.reload_timer.deadline(),
@@ -322,8 +324,9 @@ impl Core {
         match purpose {
             Purpose::Startup => self.startup_script_ended(outcome),
             Purpose::Shutdown => self.shutdown_script_ended(outcome),
-            Purpose::Notify => {}
-            Purpose::FifoReader(word) => info!("{word} notify fifo script terminated"),
+            Purpose::Notify(Some(turn)) => self.turn_ended(*turn),
+            Purpose::Notify(None) => {}
+            Purpose::FifoReader(word) => info!("{word}notify fifo script terminated"),
             // An id of an earlier configuration means nothing in this one.
             Purpose::Track(generation, _) if *generation != self.generation => {}
             Purpose::Track(_, id) => {
@@ -338,6 +341,7 @@ impl Core {
         for purpose in self.scripts.tick(now) {
             self.script_timed_out(&purpose);
         }
+        self.start_turns(now);
         for at in 0..self.slots.len() {
             let Some(slot) = self.slots.get_mut(at) else { continue };
             slot.tick(now, &self.poll);

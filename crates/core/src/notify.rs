@@ -4,17 +4,29 @@
 use crate::fifo::{Fifo, Reader};
 use crate::link::Notice;
 use crate::main_loop::{Core, Purpose};
+use crate::turns::{Turn, Turns};
 use ipc::msg::vrrp::{News, NotifyState, SubjectKind};
-use log::info;
+use log::{info, warn};
 use model::vrrp::Notify;
-use model::{Config, Global};
+use model::{Config, Global, Script};
 use rt::clock;
-use types::ScriptId;
+use types::{Mono, ScriptId};
 
 /// The FIFOs that lines are written to.
 #[derive(Debug, Default)]
 pub struct Notifications {
     fifos: Vec<Fifo>,
+    /// The scripts, in turns of every instance and group.
+    turns: Turns<(&'static str, String), Job>,
+}
+
+/// A script that waits for its turn.
+#[derive(Debug)]
+struct Job {
+    script: Script,
+    words: Vec<String>,
+    /// The word of the state that it is to be told.
+    state: &'static str,
 }
 
 /// What the configuration says about a subject.
@@ -106,15 +118,59 @@ impl Core {
         }
         let now = clock::now();
         for (id, words) in scripts(subject.notify, notice) {
-            if let Some(script) = subject.config.scripts.get(id.index()) {
-                // A script that cannot be started was logged; the others go on.
-                let _ = self.scripts.start(now, script, &words, None, Purpose::Notify);
+            let Some(script) = subject.config.scripts.get(id.index()).cloned() else { continue };
+            let job = Job { script, words, state: news_word(&notice.news) };
+            let key = (kind_word(notice.kind), notice.name.clone());
+            if let Some(old) = self.notifications.turns.add(key, job) {
+                warn!(
+                    "({}) notify scripts are too slow: {} of {} is passed over",
+                    notice.name, old.script.path, old.state
+                );
             }
         }
+        self.start_turns(now);
         let text = line(notice);
         for fifo in &mut self.notifications.fifos {
             fifo.write(&text);
         }
+    }
+
+    /// Starts the notifications whose turn it is.
+    pub(crate) fn start_turns(&mut self, now: Mono) {
+        while let Some(started) = self.notifications.turns.start(now) {
+            let Job { script, words, state } = &started.job;
+            if started.beside {
+                info!(
+                    "({}) the notify script before it still runs, {} of {state} starts beside it",
+                    started.subject.1, script.path
+                );
+            }
+            let purpose = Purpose::Notify(Some(started.turn));
+            // A script that cannot be started was logged; the others go on.
+            if self.scripts.start(now, script, words, None, purpose).is_err() {
+                self.notifications.turns.ended(started.turn);
+            }
+        }
+    }
+
+    /// A notification has ended: the next one of its subject starts.
+    pub(crate) fn turn_ended(&mut self, turn: Turn) {
+        self.notifications.turns.ended(turn);
+        self.start_turns(clock::now());
+    }
+
+    /// The daemon ends: starts at once all that waits. Whether there was any.
+    pub(crate) fn release_turns(&mut self, now: Mono) -> bool {
+        let jobs = self.notifications.turns.release();
+        for (_, job) in &jobs {
+            let _ = self.scripts.start(now, &job.script, &job.words, None, Purpose::Notify(None));
+        }
+        !jobs.is_empty()
+    }
+
+    /// When another notification may start although the one before it runs.
+    pub(crate) fn turns_deadline(&self) -> Option<Mono> {
+        self.notifications.turns.deadline()
     }
 
     /// Makes and opens the FIFOs of the vrrp role's news and starts their

@@ -5,7 +5,7 @@
 //! the model are run, as the user that it names. Never looks at what a script
 //! was for: that is the tag's business.
 
-use crate::script_user;
+use crate::{script_user, unexecutable};
 use log::{error, info, warn};
 use model::Script;
 use nix::libc;
@@ -97,7 +97,13 @@ impl<T: Clone + PartialEq> Runner<T> {
         tag: T,
     ) -> std::io::Result<i32> {
         let pid = self.spawn(script, more).inspect_err(|e| {
-            error!(target: rt::log_sink::ALERT, "Error exec-ing command '{}': {e}", script.path);
+            let path = &script.path;
+            let user = script.user.as_ref().and_then(|u| script_user::resolve(u).ok());
+            // Other failures (no process, no memory) are not the path's.
+            let why =
+                e.raw_os_error().and_then(|_| unexecutable::why(path.as_ref(), user.as_ref()));
+            let why = why.map_or_else(String::new, |why| format!(": {why}"));
+            error!(target: rt::log_sink::ALERT, "Error exec-ing command '{path}': {e}{why}");
         })?;
         let due = timeout.map(|t| now + t);
         self.deadlines.extend(due.map(|at| (at, pid)));
@@ -165,6 +171,15 @@ impl<T: Clone + PartialEq> Runner<T> {
         let process = self.processes.remove(&pid)?;
         if let Some(due) = process.due {
             self.deadlines.remove(&(due, pid));
+        }
+        if process.timed_out {
+            // What it has started and left behind is over its time as well.
+            match signals::send_group(pid, signals::KILL) {
+                Err(e) if e.raw_os_error() != Some(libc::ESRCH) => {
+                    warn!("Cannot end what script with pid {pid} has left behind: {e}");
+                }
+                _ => {}
+            }
         }
         Some((process.tag, Outcome { exit, timed_out: process.timed_out }))
     }
@@ -282,6 +297,28 @@ mod tests {
         let (tag, outcome) = r.ended(pid, exit).unwrap();
         assert_eq!((tag, outcome.timed_out), (9, true));
         assert!(r.is_empty() && r.deadline().is_none());
+    }
+
+    #[test]
+    fn what_a_timed_out_script_leaves_behind_is_killed() {
+        let mut r = runner();
+        // The child ignores SIGTERM and holds the pipe open.
+        let (mut reader, writer) = std::io::pipe().unwrap();
+        let fd = std::os::fd::AsRawFd::as_raw_fd(&writer);
+        let path = format!("/proc/{}/fd/{fd}", std::process::id());
+        let body =
+            format!("exec 9> {path}; (trap '' TERM; echo >&9; sleep 1000) & sleep 1000 9>&-");
+        let timeout = Duration::from_secs(1);
+        let parent = script("/bin/sh", &["-c", &body]);
+        let pid = r.start(Mono::ZERO, &parent, &[], Some(timeout), 1).unwrap();
+        drop(writer);
+        std::io::Read::read_exact(&mut reader, &mut [0]).unwrap();
+        assert_eq!(r.tick(Mono::ZERO + timeout), [1]);
+        let exit = end_of(pid);
+        assert_eq!(exit, Exit::Signal(15));
+        r.ended(pid, exit).unwrap();
+        // The end of the pipe: nobody is left.
+        assert_eq!(std::io::Read::read(&mut reader, &mut [0]).unwrap(), 0);
     }
 
     #[test]
