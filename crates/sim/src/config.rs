@@ -12,7 +12,7 @@ use model::net::{Address, Route, Rule, RuleAction};
 use model::track::{TrackFile, TrackProcess, TrackScript};
 use model::vrrp::{
     Auth, AuthHmac, Garp, GarpExtraIf, HmacMode, Notify, OldChecksum, Peer, SyncGroup,
-    TrackInterface, TrackRef, Unicast, Version, VrrpInstance,
+    TrackInterface, TrackRef, Unicast, Version, Vmac, VrrpInstance,
 };
 use model::{Secret, TrackKind, TrackObject};
 use types::{Family, Prefix, Priority, ScriptId, TrackId, Vrid, Weight};
@@ -181,6 +181,9 @@ fn flags(i: &mut VrrpInstance, word: &str) -> Option<Result<(), Error>> {
         "report-deleted" => i.notify.report_deleted = true,
         "notify-priority" => i.notify_priority_changes = true,
         "config-fault" => i.config_faults = 1,
+        "vmac" => i.vmac = Some(Vmac::default()),
+        "vmac-addr" => i.vmac_addr = true,
+        "xmit-base" => i.vmac_xmit_base = true,
         _ => return None,
     }
     Some(Ok(()))

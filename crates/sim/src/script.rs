@@ -37,8 +37,8 @@ use model::vrrp::Debounce;
 use std::collections::VecDeque;
 use types::{IfIndex, Mono};
 use vrrp_proto::{
-    Action, AddrFact, Detail, Event, FibEntry, FibFact, Input, LinkFact, Node, Out, Owner, RxMeta,
-    SendAdvert, Setup, SocketId, SocketKey, TrackValue,
+    Action, AddrFact, Detail, Event, FibEntry, FibFact, Input, LinkFact, LinkSpec, Node, Out,
+    Owner, RxMeta, SendAdvert, Setup, SocketId, SocketKey, Stacked, TrackValue,
 };
 
 /// Runs a script; the error names line and cause and shows what happened.
@@ -61,6 +61,8 @@ struct Script {
     node: Option<Node>,
     before: Vec<(LinkFact, Vec<AddrFact>)>,
     sockets: Vec<Option<SocketKey>>,
+    /// Virtual links that were made.
+    links: Vec<LinkFact>,
     /// Answers of a slow kernel.
     answers: Option<VecDeque<(AddrFact, bool)>>,
     /// Routes and rules that were asked for, the latest last.
@@ -183,7 +185,7 @@ impl Script {
         for advert in &out.adverts {
             self.log.push((self.now, describe_advert(node, advert, out.packet(advert))));
         }
-        let (mut echoes, mut fib) = (Vec::new(), Vec::new());
+        let (mut echoes, mut fib, mut made) = (Vec::new(), Vec::new(), Vec::new());
         for action in &out.actions {
             self.log.push((self.now, describe(action)));
             match action {
@@ -200,11 +202,18 @@ impl Script {
                 }
                 Action::AddFib { owner, entry, .. } => fib.push((*owner, entry.clone(), true)),
                 Action::DelFib { owner, entry, .. } => fib.push((*owner, entry.clone(), false)),
+                Action::MakeLink(spec) => made.push(spec.clone()),
                 _ => {}
             }
         }
         for (owner, entry, added) in fib {
             self.answer_fib(owner, entry, added)?;
+        }
+        for spec in made {
+            let fact = link_of(&spec, 100 + self.links.len() as u32);
+            self.links.push(fact.clone());
+            self.handle(Input::Link(fact))?;
+            self.handle(Input::LinkDone { name: &spec.name, made: true })?;
         }
         for (ifindex, prefix, there) in echoes {
             let fact = AddrFact { ifindex, prefix, tentative: false };
@@ -335,7 +344,10 @@ impl Script {
 
     fn fact(&mut self, word: &str, words: &mut dyn Iterator<Item = &str>) -> Result<(), Error> {
         if word == "link" {
-            let fact = link(words)?;
+            let mut fact = link(words)?;
+            if let Some(made) = self.links.iter().find(|l| l.index == fact.index) {
+                fact = LinkFact { up: fact.up, name: fact.name, ..made.clone() };
+            }
             if self.node.is_none() {
                 self.before.push((fact, Vec::new()));
                 return Ok(());
@@ -442,6 +454,24 @@ fn craft_word(
         _ => return Err(format!("what is `{word}`?")),
     }
     Ok(())
+}
+
+/// The link that `spec` asks for.
+pub fn link_of(spec: &LinkSpec, index: u32) -> LinkFact {
+    LinkFact {
+        index: IfIndex(index),
+        name: spec.name.to_string(),
+        up: true,
+        multicast: true,
+        ethernet: true,
+        mac: spec.kind.mac().unwrap_or_default(),
+        mtu: 1500,
+        set_up: true,
+        group: spec.group,
+        master: spec.master,
+        stacked: Some(Stacked { parent: spec.parent, kind: spec.kind }),
+        ..LinkFact::default()
+    }
 }
 
 /// A link from the words after `link`.

@@ -5,6 +5,7 @@
 
 use crate::config;
 use crate::craft::Craft;
+use crate::script::link_of;
 use core::net::IpAddr;
 use core::time::Duration;
 use model::Secret;
@@ -12,14 +13,14 @@ use model::global::RxBufsPolicy;
 use model::net::{Address, GarpGroup};
 use model::vrrp::{
     Auth, AuthHmac, Debounce, HmacMode, OldChecksum, Peer, SyncGroup, TrackInterface, TrackRef,
-    Unicast, Version, VrrpInstance,
+    Unicast, Version, Vmac, VrrpInstance,
 };
 use std::collections::VecDeque;
 use std::sync::Arc;
 use types::{Family, IfIndex, InstanceId, Mono, Prefix, Priority, TrackId, Vrid, Weight};
 use vrrp_proto::{
-    Action, AddrFact, FibEntry, FibFact, Input, LinkFact, Node, Out, Owner, RxMeta, Setup,
-    SocketId, SocketKey, TrackValue,
+    Action, AddrFact, FibEntry, FibFact, Input, LinkFact, LinkSpec, Node, Out, Owner, RxMeta,
+    Setup, SocketId, SocketKey, TrackValue,
 };
 
 const NAMES: [&str; 3] = ["eth0", "eth1", "eth2"];
@@ -64,6 +65,7 @@ pub fn drive(bytes: &[u8]) -> Result<(), String> {
         sockets: Vec::new(),
         echoes: VecDeque::new(),
         fib_echoes: VecDeque::new(),
+        links: VecDeque::new(),
         asked: None,
         stuck: 0,
     };
@@ -91,6 +93,8 @@ struct Driver {
     echoes: VecDeque<(AddrFact, bool)>,
     /// The same of routes and rules.
     fib_echoes: VecDeque<(Owner, FibEntry, bool)>,
+    /// Virtual links to be made.
+    links: VecDeque<LinkSpec>,
     /// The last address asked for.
     asked: Option<(InstanceId, Arc<Address>, bool)>,
     /// Ticks in a row that did not move the deadline on.
@@ -156,17 +160,20 @@ impl Driver {
                 self.fib_echoes.push_back((*owner, entry.clone(), false));
             }
             Action::Garp(g) if g.count == 0 => return Err("no GARPs asked for".to_owned()),
-            Action::Garp(_)
-            | Action::CancelGarps { .. }
-            | Action::MakeLink(_)
-            | Action::RemoveLink { .. } => {}
+            Action::Garp(_) | Action::CancelGarps { .. } => {}
+            Action::MakeLink(spec) => {
+                self.links.retain(|l| l.name != spec.name);
+                self.links.push_back(spec.clone());
+            }
+            Action::RemoveLink { name } => self.links.retain(|l| l.name != *name),
             Action::Report(event) => drop(event.to_string()),
         }
         Ok(())
     }
 
     fn step(&mut self, b: &mut Bytes<'_>) -> Result<(), String> {
-        match b.next() % 20 {
+        match b.next() % 21 {
+            20 => self.make_link(b),
             0..=3 => self.next_timer(),
             4 => {
                 self.now += Duration::from_millis(u64::from(b.next()) * u64::from(b.next()));
@@ -184,7 +191,7 @@ impl Driver {
                 let fact = link(b, n);
                 self.handle(Input::Link(fact))
             }
-            10 => self.handle(Input::LinkGone { index: IfIndex(b.below(5) as u32) }),
+            10 => self.handle(Input::LinkGone { index: IfIndex(b.below(18) as u32) }),
             11 => {
                 let fact = any_addr(b);
                 self.handle(if b.flag() {
@@ -275,6 +282,28 @@ impl Driver {
             if b.next() < 60 {
                 self.handle(Input::Fib { owner, entry: &entry, fact: FibFact::Removed { by } })?;
             }
+        }
+        Ok(())
+    }
+
+    /// A virtual link is made or refused, and told of before or after.
+    fn make_link(&mut self, b: &mut Bytes<'_>) -> Result<(), String> {
+        let Some(spec) = self.links.pop_front() else { return Ok(()) };
+        let bits = b.next();
+        let index = spec.existing.map_or(10 + u32::from(bits & 7), |i| i.0);
+        let made = bits & 8 == 0;
+        let fact = link_of(&spec, index);
+        if made && bits & 16 == 0 {
+            self.handle(Input::Link(LinkFact { up: false, set_up: false, ..fact.clone() }))?;
+        }
+        if bits & 32 == 0 {
+            self.handle(Input::LinkDone { name: &spec.name, made })?;
+        }
+        if made {
+            self.handle(Input::Link(fact))?;
+        }
+        if bits & 32 != 0 {
+            self.handle(Input::LinkDone { name: &spec.name, made })?;
         }
         Ok(())
     }
@@ -459,9 +488,21 @@ fn instance(b: &mut Bytes<'_>, n: usize) -> VrrpInstance {
         i.routes.push(route);
         i.rules.push(config::rule(b.below(4) as u32));
     }
+    if i.interface.is_some() && b.next() < 80 {
+        let bits = b.next();
+        i.vmac = (bits & 3 != 3).then(Vmac::default);
+        if bits & 12 == 12
+            && let Some(vmac) = &mut i.vmac
+        {
+            vmac.mac = Some([2, 0, 0, 0, 1, bits]);
+        }
+        i.vmac_xmit_base = i.vmac.is_some() && (i.unicast.is_some() || bits & 16 != 0);
+        i.vmac_addr = bits & 32 != 0;
+    }
     for _ in 0..b.below(4) {
         let mut a = Address::plain(vip(b.below(6) as u8, i.family));
         a.no_track = b.next() < 40;
+        a.use_vmac = i.interface.is_some() && b.next() < 20;
         a.dev = (b.next() < 40).then(|| "eth1".to_owned());
         let excluded = b.next() < 60;
         let known = i.vips.iter().chain(&i.evips).any(|v| v.prefix == a.prefix);

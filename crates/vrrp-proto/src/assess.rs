@@ -58,7 +58,12 @@ impl Node {
         if let Some(key) = VmacKey::own(&i.config) {
             i.home = self.vmacs.get(&key);
             i.vmac = self.vmacs.name(&key).cloned();
-            i.src = self.vmacs.own_addr(&key).or(i.src);
+            if i.config.ipvlan.is_some() {
+                // It has the addresses that it was given or the kernel made up.
+                let own = i.home.and_then(|index| self.links.get(index));
+                let own = own.and_then(|l| l.source(i.config.family, |a| vips.contains_key(&a)));
+                i.src = self.vmacs.own_addr(&key).or(i.config.source).or(own);
+            }
             let changes = self.vmacs.place_source(&key, i.src, &self.links);
             at.out.actions.extend(changes.into_iter().map(source_action));
             let lacks = self.vmacs.lacks_source(&key, &self.links);
@@ -128,7 +133,7 @@ impl Node {
             .map(|k| (k.clone(), !i.config.dont_track_primary))
             .chain(others.map(|k| (k, true)))
         {
-            let Some(name) = self.vmacs.name(&key) else { continue };
+            let name = self.vmacs.name(&key).unwrap_or(&key.parent);
             let coming = i.state == State::Init && self.vmacs.is_coming(&key);
             match self.vmacs.get(&key).and_then(|index| self.links.get(index)) {
                 None if coming => {}

@@ -23,33 +23,37 @@ const RETRY: Duration = Duration::from_secs(1);
 #[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub struct VmacKey {
     /// The interface below.
-    parent: Arc<str>,
+    pub parent: Arc<str>,
     /// Whose MAC.
     family: Family,
     /// Whose MAC.
     vrid: u8,
+    /// It is an ipvlan.
+    ipvlan: bool,
 }
 
 impl VmacKey {
     fn new(parent: &str, family: Family, config: &VrrpInstance) -> Self {
-        VmacKey { parent: parent.into(), family, vrid: config.vrid.get() }
+        VmacKey { parent: parent.into(), family, vrid: config.vrid.get(), ipvlan: false }
     }
 
-    /// The link for adverts of an instance and for its addresses.
+    /// The link for adverts of an instance.
     pub fn own(config: &VrrpInstance) -> Option<Self> {
         let stacked = config.vmac.is_some() || config.ipvlan.is_some();
         let parent = config.interface.as_deref().filter(|_| stacked)?;
-        Some(Self::new(parent, config.family, config))
+        let key = Self::new(parent, config.family, config);
+        Some(VmacKey { ipvlan: config.ipvlan.is_some(), ..key })
     }
 
-    /// The link for one address of an instance: its own one, or one on another interface
-    /// (`use_vmac` of the address, `use_vmac_addr`).
+    /// The link for one address of an instance: that for adverts, or one on another interface
+    /// (`use_vmac` of the address, `use_vmac_addr`). An ipvlan is for adverts alone: it has the MAC
+    /// of the interface anyway.
     pub fn of(config: &VrrpInstance, addr: &Address) -> Option<Self> {
         let family = addr.prefix.family();
         let own = config.interface.as_deref();
         let parent = addr.dev.as_deref().or(own)?;
         let home = Some(parent) == own && family == config.family;
-        if let Some(key) = Self::own(config).filter(|_| home) {
+        if let Some(key) = Self::own(config).filter(|key| home && !key.ipvlan) {
             return Some(key);
         }
         let elsewhere = config.vmac_addr && (config.vmac.is_some() || !home);
@@ -163,13 +167,19 @@ impl Vmacs {
                 }
             }
         }
-        old.into_values().filter_map(Vmac::removal).collect()
+        old.values().filter_map(Vmac::removal).collect()
     }
 
     /// Removes every link.
     pub fn clear(&mut self) -> Vec<Action> {
-        let all = core::mem::take(&mut self.all);
-        all.into_values().filter_map(Vmac::removal).collect()
+        let mut actions = Vec::new();
+        for vmac in self.order.iter().filter_map(|key| self.all.get(key)) {
+            actions.extend(vmac.removal());
+        }
+        for vmac in self.all.values_mut() {
+            (vmac.progress, vmac.name, vmac.source) = (Progress::Nothing, None, None);
+        }
+        actions
     }
 
     /// The link, once it can be used.
@@ -418,7 +428,9 @@ impl Wish {
             prefix: global.vmac_prefix.clone(),
             group: None,
             ipv6,
-            copies_source: key.family == Family::V6 && !(own && config.vmac_xmit_base),
+            copies_source: key.family == Family::V6
+                && !key.ipvlan
+                && !(own && config.vmac_xmit_base),
             addr: None,
         };
         match (&config.ipvlan, &config.vmac) {
@@ -481,9 +493,9 @@ impl Vmac {
         })
     }
 
-    fn removal(self) -> Option<Action> {
+    fn removal(&self) -> Option<Action> {
         let made = self.progress.index().is_some() || self.progress == Progress::Asked;
-        self.name.filter(|_| made).map(|name| Action::RemoveLink { name })
+        self.name.clone().filter(|_| made).map(|name| Action::RemoveLink { name })
     }
 }
 

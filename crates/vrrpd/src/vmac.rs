@@ -28,7 +28,8 @@ struct Made {
     index: u32,
     user: Arc<str>,
     parent: IfIndex,
-    family: Family,
+    /// Settings of IPv4 were changed for it.
+    v4: bool,
 }
 
 /// Settings that were changed, and what they were.
@@ -46,8 +47,9 @@ pub struct VirtualLinks {
 }
 
 impl VirtualLinks {
-    /// Queues the making of a link.
+    /// Queues the making of a link, instead of what was asked for under that name before.
     pub fn make(&mut self, spec: LinkSpec) {
+        self.jobs.retain(|job| !matches!(job, Job::Make(old) if old.name == spec.name));
         self.jobs.push_back(Job::Make(spec));
     }
 
@@ -88,7 +90,9 @@ impl VirtualLinks {
     }
 
     fn make_now(&mut self, spec: &LinkSpec) -> io::Result<()> {
-        let v4 = spec.family == Family::V4;
+        // An ipvlan carries adverts only, and leaves everything as it is.
+        let vmac = spec.kind.mac().is_some();
+        let v4 = vmac && spec.family == Family::V4;
         if v4 {
             self.prepare_host();
         }
@@ -127,7 +131,7 @@ impl VirtualLinks {
             set(Family::V6, &spec.name, "disable_ipv6", 1);
         }
         let mut quiet = LinkChange {
-            addr_gen_mode: spec.ipv6.then_some(AddrGenMode::None),
+            addr_gen_mode: (vmac && spec.ipv6).then_some(AddrGenMode::None),
             ..LinkChange::default()
         };
         if v4 {
@@ -148,7 +152,7 @@ impl VirtualLinks {
         }
         run(&mut batch)?;
         let user = spec.user.clone();
-        let made = Made { index, user, parent: spec.parent, family: spec.family };
+        let made = Made { index, user, parent: spec.parent, v4 };
         self.made.insert(spec.name.clone(), made);
         if v4 {
             self.prepare_parent(spec);
@@ -176,7 +180,7 @@ impl VirtualLinks {
             Err(e) => log::error!("cannot remove {name}: {e}"),
         }
         let left = |parent| {
-            let v4 = |m: &&Made| m.family == Family::V4;
+            let v4 = |m: &&Made| m.v4;
             self.made.values().filter(v4).any(|m| parent == IfIndex(0) || m.parent == parent)
         };
         let (here, anywhere) = (left(made.parent), left(IfIndex(0)));

@@ -321,6 +321,7 @@ static LINKS: &[Keyword] = &[
     kw("use_ipvlan", "Adverts and addresses on an ipvlan interface.")
         .args(&[word("[[name] IF] [ADDR[/LEN]] [bridge|private|vepa] [group GROUP]").rest(0)])
         .default("off")
+        .acted()
         .set(vmac::ipvlan),
     kw("promote_secondaries", "The kernel keeps secondary addresses when the first goes.")
         .default("off")
