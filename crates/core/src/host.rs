@@ -1,9 +1,9 @@
 //! The real system as the configuration language sees it.
 
 use conf::host::{FileError, FileKind, FileMeta, Host, IfFacts, Interface, User};
-use nix::ifaddrs::getifaddrs;
+use netlink::link::Link;
+use netlink::socket::NlSocket;
 use nix::libc;
-use nix::net::if_::InterfaceFlags;
 use std::cell::OnceCell;
 use std::collections::HashMap;
 use std::fs::Metadata;
@@ -18,14 +18,7 @@ const FILE_MAX: u64 = 256 * 1024 * 1024;
 /// first asked for: make a new one for each load.
 #[derive(Debug, Default)]
 pub struct System {
-    interfaces: OnceCell<Option<HashMap<String, Seen>>>,
-}
-
-/// An interface: what the dump told, and what sysfs adds when it is asked for.
-#[derive(Debug)]
-struct Seen {
-    dumped: IfFacts,
-    whole: OnceCell<IfFacts>,
+    interfaces: OnceCell<Option<HashMap<String, IfFacts>>>,
 }
 
 impl System {
@@ -53,40 +46,22 @@ fn meta(m: &Metadata) -> FileMeta {
 }
 
 /// All interfaces of the network namespace, by one netlink dump.
-fn interfaces() -> Option<HashMap<String, Seen>> {
-    let mut found = HashMap::new();
-    for entry in getifaddrs().ok()? {
-        let Some(link) = entry.address.as_ref().and_then(|a| a.as_link_addr()) else { continue };
-        let index = u32::try_from(link.ifindex()).unwrap_or(0);
-        let dumped = IfFacts {
-            index,
-            loopback: entry.flags.contains(InterfaceFlags::IFF_LOOPBACK),
-            multicast: entry.flags.contains(InterfaceFlags::IFF_MULTICAST),
-            ethernet: link.hatype() == libc::ARPHRD_ETHER,
-            mtu: 1500,
-            ..IfFacts::default()
-        };
-        found.insert(entry.interface_name, Seen { dumped, whole: OnceCell::new() });
-    }
-    Some(found)
+fn interfaces() -> Option<HashMap<String, IfFacts>> {
+    let links = NlSocket::request().ok()?.dump_links().ok()?;
+    Some(links.into_iter().map(|link| (link.name.clone(), facts(&link))).collect())
 }
 
-/// With what only sysfs tells; left alone when sysfs shows another namespace.
-fn with_sysfs(name: &str, mut facts: IfFacts) -> IfFacts {
-    let read = |file: &str| std::fs::read_to_string(format!("/sys/class/net/{name}/{file}")).ok();
-    let number = |file: &str| read(file).and_then(|t| t.trim().parse::<u32>().ok());
-    if number("ifindex") != Some(facts.index) {
-        return facts;
+fn facts(link: &Link) -> IfFacts {
+    let has = |flag: libc::c_int| link.flags & flag.unsigned_abs() != 0;
+    IfFacts {
+        index: link.index,
+        loopback: has(libc::IFF_LOOPBACK),
+        multicast: has(libc::IFF_MULTICAST),
+        ethernet: link.hw_type == libc::ARPHRD_ETHER,
+        vrf_table: link.vrf_table,
+        stacked: matches!(link.kind.as_deref(), Some("macvlan" | "ipvlan")),
+        mtu: link.mtu,
     }
-    facts.mtu = number("mtu").unwrap_or(facts.mtu);
-    if let Some(event) = read("uevent") {
-        facts.stacked = event.lines().any(|l| matches!(l, "DEVTYPE=macvlan" | "DEVTYPE=ipvlan"));
-        if event.lines().any(|l| l == "DEVTYPE=vrf") {
-            // The table is known to netlink alone; 0 says only that it is a VRF.
-            facts.vrf_table = Some(0);
-        }
-    }
-    facts
 }
 
 impl Host for System {
@@ -135,9 +110,7 @@ impl Host for System {
         match self.interfaces.get_or_init(interfaces) {
             None => Interface::Unknown,
             Some(all) => match all.get(name) {
-                Some(seen) => {
-                    Interface::Present(*seen.whole.get_or_init(|| with_sysfs(name, seen.dumped)))
-                }
+                Some(facts) => Interface::Present(*facts),
                 None => Interface::Absent,
             },
         }

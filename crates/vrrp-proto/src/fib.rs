@@ -237,9 +237,9 @@ impl Fib {
         }
     }
 
-    /// All of them, and whether each is wanted now.
-    pub fn entries(&self) -> impl Iterator<Item = (&FibEntry, bool)> {
-        self.held.iter().map(|h| (&h.entry, h.hold.on.is_some()))
+    /// All of them.
+    pub fn entries(&self) -> impl Iterator<Item = &FibEntry> {
+        self.held.iter().map(|h| &h.entry)
     }
 
     /// Interfaces that any of them needs.

@@ -100,15 +100,15 @@ impl<'a> Status<'a> {
         self.0.vips.iter().map(|v| (&*v.addr, v.excluded, v.hold.on))
     }
 
-    /// Its routes, then its rules, and whether each is wanted now.
-    pub fn fib(self) -> impl Iterator<Item = (&'a FibEntry, bool)> {
+    /// Its routes, then its rules.
+    pub fn fib(self) -> impl Iterator<Item = &'a FibEntry> {
         self.0.fib.entries()
     }
 }
 
 impl Node {
     /// The static routes, then the static rules.
-    pub fn static_fib(&self) -> impl Iterator<Item = (&FibEntry, bool)> {
+    pub fn static_fib(&self) -> impl Iterator<Item = &FibEntry> {
         self.statics.fib.entries()
     }
 

@@ -23,6 +23,7 @@ const STATIC_TABLE: [Keyword; COMMON.len() + 1] = and(COMMON, TRACK_GROUP);
 
 const TRACK_GROUP: Keyword =
     kw("track_group", "It is in place while no instance of the group is in FAULT.")
+        .acted()
         .args(&[word("NAME")])
         .set(route::track_group);
 
@@ -46,15 +47,17 @@ const FASTOPEN_NO_COOKIE: u16 = 17;
 macro_rules! metric {
     ($name:literal, $help:literal, $kind:expr) => {
         kw($name, $help)
+            .acted()
             .args(&[word("[lock] N").rest(1)])
             .takes(route::lockable)
             .set(|cx, a| route::metric(cx, a, $kind, u32::MAX))
     };
     ($name:literal, $help:literal, $kind:expr, most $most:expr) => {
-        kw($name, $help).args(&[word("N")]).set(|cx, a| route::metric(cx, a, $kind, $most))
+        kw($name, $help).acted().args(&[word("N")]).set(|cx, a| route::metric(cx, a, $kind, $most))
     };
     ($name:literal, $help:literal, $kind:expr, units $units:expr) => {
         kw($name, $help)
+            .acted()
             .args(&[word("[lock] TIME").rest(1)])
             .takes(route::lockable)
             .set(|cx, a| route::time_metric(cx, a, $kind, $units))
@@ -62,38 +65,42 @@ macro_rules! metric {
 }
 
 const COMMON: [Keyword; 47] = [
-    kw("inet", "IPv4.").set(route::family_word),
-    kw("inet6", "IPv6.").set(route::family_word),
-    kw("to", "Before the destination; no effect."),
-    kw("src", "Preferred source address.").args(&[word("ADDR")]).set(route::src),
+    kw("inet", "IPv4.").acted().set(route::family_word),
+    kw("inet6", "IPv6.").acted().set(route::family_word),
+    kw("to", "Before the destination; no effect.").acted(),
+    kw("src", "Preferred source address.").acted().args(&[word("ADDR")]).set(route::src),
     kw("via", "Gateway.")
+        .acted()
         .args(&[word("[inet|inet6] ADDR").rest(1)])
         .takes(via_words)
         .set(route::via),
-    kw("gw", "Old spelling of via.").args(&[word("ADDR")]).set(route::gateway),
-    kw("from", "Source prefix, IPv6.").args(&[word("ADDR6[/LEN]")]).set(route::from),
+    kw("gw", "Old spelling of via.").acted().args(&[word("ADDR")]).set(route::gateway),
+    kw("from", "Source prefix, IPv6.").acted().args(&[word("ADDR6[/LEN]")]).set(route::from),
     kw("as", "Not supported.").args(&[word("[to] ADDR").rest(1)]).takes(as_words).set(route::as_to),
-    kw("tos", "DS field.").args(&[word("DSFIELD")]).set(route::named),
-    kw("dsfield", "The same.").args(&[word("DSFIELD")]).set(route::named),
-    kw("table", "Routing table.").args(&[word("TABLE")]).default("main").set(route::named),
-    kw("vrf", "The table of this VRF.").args(&[word("IF")]).set(route::vrf),
+    kw("tos", "DS field.").acted().args(&[word("DSFIELD")]).set(route::named),
+    kw("dsfield", "The same.").acted().args(&[word("DSFIELD")]).set(route::named),
+    kw("table", "Routing table.").acted().args(&[word("TABLE")]).default("main").set(route::named),
+    kw("vrf", "The table of this VRF.").acted().args(&[word("IF")]).set(route::vrf),
     kw("protocol", "Who put it there; another than keepalived needs no_track.")
+        .acted()
         .args(&[word("PROTOCOL")])
         .default("keepalived")
         .set(route::named),
-    kw("scope", "Scope.").args(&[word("SCOPE")]).set(route::named),
-    kw("metric", "Preference among equal routes.").args(&[word("N")]).set(priority),
-    kw("priority", "The same.").args(&[word("N")]).set(priority),
-    kw("preference", "The same.").args(&[word("N")]).set(priority),
-    kw("dev", "Interface.").args(&[word("IF")]).set(route::dev),
-    kw("oif", "The same.").args(&[word("IF")]).set(route::dev),
+    kw("scope", "Scope.").acted().args(&[word("SCOPE")]).set(route::named),
+    kw("metric", "Preference among equal routes.").acted().args(&[word("N")]).set(priority),
+    kw("priority", "The same.").acted().args(&[word("N")]).set(priority),
+    kw("preference", "The same.").acted().args(&[word("N")]).set(priority),
+    kw("dev", "Interface.").acted().args(&[word("IF")]).set(route::dev),
+    kw("oif", "The same.").acted().args(&[word("IF")]).set(route::dev),
     kw("onlink", "The gateway is on the link whatever the routes say.")
+        .acted()
         .set(|cx, _| route::change(cx, |r| r.hop.onlink = true)),
     kw("encap", "Encapsulation.")
+        .acted()
         .args(&[word("ip|ip6|mpls|ila ...").rest(1)])
         .takes(hop::encap_words)
         .set(route::encap),
-    kw("expires", "Lifetime in seconds, IPv6.").args(&[word("SECONDS")]).set(|cx, a| {
+    kw("expires", "Lifetime in seconds, IPv6.").acted().args(&[word("SECONDS")]).set(|cx, a| {
         if let Some(seconds) = route::number(cx, a, u32::MAX) {
             route::change(cx, |r| r.expires = Some(seconds));
         }
@@ -108,34 +115,47 @@ const COMMON: [Keyword; 47] = [
     metric!("window", "Largest window.", WINDOW, most u32::MAX),
     metric!("cwnd", "Congestion window.", CWND),
     metric!("ssthresh", "Slow start threshold.", SSTHRESH),
-    kw("realms", "Realms, IPv4.").args(&[word("[SRC/]DST")]).set(route::realms),
+    kw("realms", "Realms, IPv4.").acted().args(&[word("[SRC/]DST")]).set(route::realms),
     metric!("initcwnd", "First congestion window.", INITCWND, most u32::MAX),
     metric!("initrwnd", "First receive window.", INITRWND, most u32::MAX),
-    kw("features", "ecn.").args(&[word("ecn")]).set(|cx, a| route::features(cx, a, FEATURES)),
+    kw("features", "ecn.")
+        .acted()
+        .args(&[word("ecn")])
+        .set(|cx, a| route::features(cx, a, FEATURES)),
     metric!("quickack", "Acknowledge at once.", QUICKACK, most 1),
     kw("congctl", "Congestion control.")
+        .acted()
         .args(&[word("[lock] NAME").rest(1)])
         .takes(route::lockable)
         .set(route::congctl),
-    kw("pref", "Router preference, IPv6.").args(&[word("low|medium|high|N")]).set(route::pref),
+    kw("pref", "Router preference, IPv6.")
+        .acted()
+        .args(&[word("low|medium|high|N")])
+        .set(route::pref),
     kw("ttl-propagate", "Propagate the TTL into MPLS.")
+        .acted()
         .args(&[word("enabled|disabled")])
         .set(route::ttl_propagate),
     metric!("fastopen_no_cookie", "TCP Fast Open without a cookie.", FASTOPEN_NO_COOKIE, most 1),
     kw("add", "Fail when it exists.")
+        .acted()
         .set(|cx, _| route::change(cx, |r| r.insert = RouteInsert::Add)),
     kw("prepend", "Put it before equal ones; the default.")
+        .acted()
         .set(|cx, _| route::change(cx, |r| r.insert = RouteInsert::Prepend)),
     kw("append", "Put it after equal ones.")
+        .acted()
         .set(|cx, _| route::change(cx, |r| r.insert = RouteInsert::Append)),
-    kw("or", "Another gateway; use nexthop.").args(&[word("ADDR")]).set(route::or),
+    kw("or", "Another gateway; use nexthop.").acted().args(&[word("ADDR")]).set(route::or),
     kw("nexthop", "A next hop; several may follow, at the end.")
+        .acted()
         .args(&[word(
             "[via [inet|inet6] ADDR] [dev IF] [weight N] [onlink] [encap ...] [realms R]",
         )
         .rest(1)])
         .set(route::nexthops),
     kw("no_track", "Nothing is done when somebody removes it.")
+        .acted()
         .set(|cx, _| route::change(cx, |r| r.no_track = true)),
 ];
 

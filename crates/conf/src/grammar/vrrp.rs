@@ -21,9 +21,11 @@ pub static ROOT: &[Keyword] = &[
         .acted()
         .set(|cx, _| cx.build.config.vrrp.static_blocks = true),
     kw("static_routes", "Routes that are there while the vrrp role runs.")
+        .acted()
         .entries(&route::STATIC)
         .set(|cx, _| cx.build.config.vrrp.static_blocks = true),
     kw("static_rules", "Rules that are there while the vrrp role runs.")
+        .acted()
         .entries(&rule::STATIC)
         .set(|cx, _| cx.build.config.vrrp.static_blocks = true),
 ];
@@ -365,8 +367,8 @@ static ADDRESSES: &[Keyword] = &[
                 made.no_vips = true;
             }
         }),
-    kw("virtual_routes", "Routes that the master holds.").entries(&route::VIRTUAL),
-    kw("virtual_rules", "Rules that the master holds.").entries(&rule::VIRTUAL),
+    kw("virtual_routes", "Routes that the master holds.").entries(&route::VIRTUAL).acted(),
+    kw("virtual_rules", "Rules that the master holds.").entries(&rule::VIRTUAL).acted(),
 ];
 
 static PACING: &[Keyword] = &[

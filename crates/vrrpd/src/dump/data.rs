@@ -1,18 +1,31 @@
 //! `keepalived.data` of the vrrp role, for humans and grep.
 
-use super::line;
+use super::{fib, line};
 use core::fmt::Write;
 use model::vrrp::Version;
-use vrrp_proto::{Node, State, Status};
+use vrrp_proto::{FibEntry, Node, State, Status};
 
 /// Sections of the file that this role writes.
 pub fn text(node: &Node) -> String {
-    let mut text = String::from("------< VRRP Topology >------\n");
+    let mut text = String::new();
+    for (rules, title) in [(false, "Static Routes"), (true, "Static Rules")] {
+        let lines = lines(node.static_fib(), rules);
+        if !lines.is_empty() {
+            text.push_str(&format!("------< {title} >------\n{lines}"));
+        }
+    }
+    text.push_str("------< VRRP Topology >------\n");
     for status in node.instances() {
         // Writing to a string cannot fail.
         let _ = instance(&mut text, status);
     }
     text
+}
+
+/// A line for each route, or for each rule.
+fn lines<'a>(entries: impl Iterator<Item = &'a FibEntry>, rules: bool) -> String {
+    let wanted = entries.filter(|e| matches!(e, FibEntry::Rule(_)) == rules);
+    wanted.map(|e| format!("     {}\n", fib::line(e))).collect()
 }
 
 fn instance(out: &mut String, s: Status<'_>) -> core::fmt::Result {
@@ -75,6 +88,12 @@ fn instance(out: &mut String, s: Status<'_>) -> core::fmt::Result {
         writeln!(out, "   Virtual IP Excluded :")?;
         for (vip, _, on) in s.addresses().filter(|(_, excluded, _)| *excluded) {
             writeln!(out, "     {}", line::address(vip, dev, on.is_some()))?;
+        }
+    }
+    for (rules, title) in [(false, "Virtual Routes"), (true, "Virtual Rules")] {
+        let lines = lines(s.fib(), rules);
+        if !lines.is_empty() {
+            write!(out, "   {title} :\n{lines}")?;
         }
     }
     if let Some(unicast) = &c.unicast {

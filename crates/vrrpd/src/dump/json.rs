@@ -1,13 +1,13 @@
 //! `keepalived.json`: what exporters read.
 
-use super::line;
+use super::{fib, line};
 use core::time::Duration;
 use model::Global;
 use model::vrrp::{Auth, Version};
 use serde::Serialize;
 use serde_json::ser::{Formatter, Serializer};
 use std::io;
-use vrrp_proto::{Node, State, Status};
+use vrrp_proto::{FibEntry, Node, State, Status};
 
 /// The file: one line.
 pub fn text(node: &Node, global: &Global) -> String {
@@ -76,6 +76,10 @@ struct Data<'a> {
     #[serde(skip_serializing_if = "Vec::is_empty")]
     evips: Vec<String>,
     #[serde(skip_serializing_if = "Vec::is_empty")]
+    vroutes: Vec<String>,
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    vrules: Vec<String>,
+    #[serde(skip_serializing_if = "Vec::is_empty")]
     track_ifp: Vec<&'a str>,
     auth_type: u8,
     #[serde(skip_serializing_if = "Option::is_none")]
@@ -136,6 +140,10 @@ impl<'a> Entry<'a> {
                 .map(|(a, _, on)| line::address(a, dev, on.is_some()))
                 .collect()
         };
+        let fibs = |rules: bool| {
+            let wanted = s.fib().filter(|e| matches!(e, FibEntry::Rule(_)) == rules);
+            wanted.map(fib::line).collect()
+        };
         let data = Data {
             iname: &c.name,
             dont_track_primary: c.dont_track_primary.into(),
@@ -170,6 +178,8 @@ impl<'a> Entry<'a> {
             notify_deleted: c.notify.report_deleted,
             vips: lines(false),
             evips: lines(true),
+            vroutes: fibs(false),
+            vrules: fibs(true),
             track_ifp: c.track_interfaces.iter().map(|t| t.interface.as_str()).collect(),
             auth_type: match c.auth {
                 None => 0,

@@ -1,6 +1,7 @@
 //! Text of the dump files that signals ask for.
 
 mod data;
+mod fib;
 mod json;
 mod line;
 mod stats;
