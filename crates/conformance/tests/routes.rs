@@ -305,3 +305,55 @@ fn a_route_without_dev_is_tracked_too() -> Result<()> {
     assert_eq!(daemon.log.count("Entering MASTER STATE"), 2);
     Ok(())
 }
+
+/// What takes the place of ours is news of its own kind.
+#[test]
+fn a_route_that_somebody_replaces_is_put_back() -> Result<()> {
+    let mut lan = lan()?;
+    let a = instance(
+        &["198.51.100.0/24 via 192.0.2.254", "198.51.101.0/24 dev eth0 src 192.0.2.77"],
+        &[&format!("{RULE} table 100 priority 1000")],
+    );
+    lan.a.add_addr("eth0", [192, 0, 2, 77], 24)?;
+    let mut daemon = lan.start_a(&Subject::ours()?, std::slice::from_ref(&a))?;
+    await_fib(&lan.a, "1000:", true)?;
+    lan.await_adverts_of(&a, 2)?;
+    ip(&lan.a, "route replace 198.51.100.0/24 dev eth1")?;
+    daemon.await_log("198.51.100.0/24 via 192.0.2.254 was gone: put back")?;
+    await_fib(&lan.a, "198.51.100.0/24 via 192.0.2.254", true)?;
+    // A route goes with its source address and comes back with it.
+    lan.a.del_addr("eth0", [192, 0, 2, 77], 24)?;
+    await_fib(&lan.a, "198.51.101.0/24 dev eth0", false)?;
+    lan.a.add_addr("eth0", [192, 0, 2, 77], 24)?;
+    await_fib(&lan.a, "198.51.101.0/24 dev eth0", true)?;
+    assert_eq!(daemon.log.count("Entering MASTER STATE"), 1);
+    Ok(())
+}
+
+/// Routes and rules of the large take-over.
+const MANY: u16 = 3_000;
+
+/// Adverts leave on time while many are set, and all are removed at the end.
+#[test]
+fn a_take_over_of_many_delays_no_advert() -> Result<()> {
+    let mut lan = lan()?;
+    let route = |n: u16| format!("10.{}.{}.0/24 via 192.0.2.254 dev eth0", 100 + n / 256, n % 256);
+    let rule =
+        |n: u16| format!("from 10.{}.{}.0/24 table 100 priority {n}", 100 + n / 256, n % 256);
+    let routes: Vec<String> = (0..MANY).map(route).collect();
+    let rules: Vec<String> = (1..=MANY).map(rule).collect();
+    let routes: Vec<&str> = routes.iter().map(String::as_str).collect();
+    let rules: Vec<&str> = rules.iter().map(String::as_str).collect();
+    let a = instance(&routes, &rules);
+    let daemon = lan.start_a(&Subject::ours()?, std::slice::from_ref(&a))?;
+    let (first, _) = lan.await_advert_of(&a)?;
+    await_fib(&lan.a, &format!("rule {MANY}:"), true)?;
+    let mut adverts = vec![first];
+    adverts.extend(lan.await_adverts_of(&a, 3)?);
+    assert!(adverts.windows(2).all(|pair| pair[1].since(pair[0]) < a.advert * 2), "{adverts:?}");
+    let count = |words: &str| ip(&lan.a, words).map(|lines| lines.len());
+    assert_eq!(count("-4 route show proto keepalived")?, usize::from(MANY));
+    assert!(daemon.stop()?.success());
+    assert_eq!(count("-4 route show proto keepalived")?, 0);
+    await_fib(&lan.a, "proto keepalived", false)
+}

@@ -228,6 +228,9 @@ fn routing(i: &mut VrrpInstance, word: &str, words: Words<'_, '_>) -> Option<Res
             i.routes.last_mut().iter_mut().for_each(|r| r.no_track = true);
             Ok(())
         }
+        "route-expires" => next(words, word).map(|seconds| {
+            i.routes.last_mut().iter_mut().for_each(|r| r.expires = Some(seconds));
+        }),
         "rule" => next(words, word).map(|priority| i.rules.push(rule(priority))),
         _ => return None,
     })

@@ -137,7 +137,9 @@ impl Script {
             }
             "static-route" => {
                 let dst = config::prefix(&next::<String>(words, word)?)?;
-                s.vrrp.static_routes.push(config::route(dst, words.next()));
+                let mut route = config::route(dst, words.next());
+                route.track_group = words.next().map(str::to_owned);
+                s.vrrp.static_routes.push(route);
             }
             "static-rule" => s.vrrp.static_rules.push(config::rule(next(words, word)?)),
             "track-group" => {

@@ -82,6 +82,13 @@ impl FibEntry {
         }
     }
 
+    /// Whether it is acted upon when it goes: it is tracked, and does not go
+    /// by itself after a time.
+    pub(crate) fn is_watched(&self) -> bool {
+        let expires = matches!(self, FibEntry::Route(r) if r.expires.is_some());
+        !self.no_track() && !expires
+    }
+
     /// The interfaces that must be there before it can be added.
     pub(crate) fn devices(&self) -> impl Iterator<Item = &str> {
         let route = match self {
@@ -170,7 +177,7 @@ pub(crate) struct Held {
     pub hold: Hold<Arc<Ways>>,
     /// The error of the last request to add it.
     refused: Option<i32>,
-    /// Somebody removed it, and it is not tracked: it stays away.
+    /// It went, and is not watched: it stays away.
     given_up: bool,
 }
 
@@ -179,8 +186,14 @@ impl Held {
         Held { entry, hold: Hold::default(), refused: None, given_up: false }
     }
 
-    /// Whether every interface that it leads to is up.
-    fn leads_up(&self, links: &Links, by: Option<IfIndex>) -> bool {
+    /// Whether the kernel can hold it: every interface that it leads to is
+    /// up, and its source address is there.
+    fn is_possible(&self, links: &Links, by: Option<IfIndex>) -> bool {
+        if let FibEntry::Route(r) = &self.entry
+            && r.src.is_some_and(|src| !links.has_address(src))
+        {
+            return false;
+        }
         let ways = self.hold.asked.as_deref();
         let named = ways.into_iter().flat_map(|w| w.nexthops.iter().copied().chain([w.hop]));
         named.chain([by]).flatten().all(|n| links.get(n).is_some_and(|l| l.up))
@@ -361,7 +374,11 @@ impl Fib {
         match &held.hold.on {
             Some(on) if **on == ways => {
                 let missing = held.hold.owed == 0 && !held.hold.confirmed;
-                if missing && held.leads_up(links, None) { Need::Restoring } else { Need::Nothing }
+                if missing && held.is_possible(links, None) {
+                    Need::Restoring
+                } else {
+                    Need::Nothing
+                }
             }
             _ => Need::Asking,
         }
@@ -384,12 +401,12 @@ impl Fib {
                 if !held.hold.removed() {
                     return None;
                 }
-                if entry.no_track() {
+                if !entry.is_watched() {
                     held.given_up = true;
                     return None;
                 }
-                // What goes with its interface is nobody's doing.
-                held.leads_up(links, by).then_some(Heard::Lost)
+                // What goes with its interface or address is nobody's doing.
+                held.is_possible(links, by).then_some(Heard::Lost)
             }
             FibFact::Refused { adding: true, errno } => {
                 let there = errno == EEXIST && !is_exclusive(entry);
@@ -409,7 +426,7 @@ impl Fib {
     /// What the kernel holds of these, complete. Those of the tracked ones
     /// that are missing went in silence.
     pub fn hear_all(&mut self, there: &HashSet<&FibEntry>) {
-        for held in self.held.iter_mut().filter(|h| !h.entry.no_track() && h.hold.on.is_some()) {
+        for held in self.held.iter_mut().filter(|h| h.entry.is_watched() && h.hold.on.is_some()) {
             held.hold.owed = 0;
             held.hold.confirmed = there.contains(&held.entry);
         }

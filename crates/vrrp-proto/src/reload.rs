@@ -263,6 +263,7 @@ impl Node {
             let i = instances.get(id.index()).and_then(Option::as_ref);
             i.is_some_and(|i| i.config.priority.is_owner())
         };
+        let static_devices = track::StaticDevices::of(vrrp);
         for id in &self.order {
             let group = self.instances.get(id.index()).and_then(|i| i.as_ref()?.group);
             let group = group.and_then(|g| self.groups.get(g));
@@ -279,7 +280,7 @@ impl Node {
             i.tells_priority = i.config.notify_priority_changes
                 || group.is_some_and(|g| g.config.notify_priority_changes);
             i.watches = track::watches(&i.config, membership.as_ref());
-            track::watch_statics(&mut i.watches, &i.config.name, vrrp);
+            track::watch_statics(&mut i.watches, &i.config.name, &static_devices);
             i.refs = track::refs(&i.config, membership.as_ref(), &self.tracks);
         }
     }

@@ -9,6 +9,7 @@ use crate::input::TrackValue;
 use crate::links::Links;
 use model::vrrp::{SyncGroup, TrackRef, Vrrp, VrrpInstance};
 use model::{TrackKind, TrackObject};
+use std::collections::{BTreeSet, HashMap};
 use std::sync::Arc;
 use types::{Priority, Weight};
 
@@ -183,17 +184,37 @@ pub fn watches(config: &VrrpInstance, group: Option<&Membership<'_>>) -> Vec<Wat
 
 /// Instances of a `track_group` watch the interfaces of its static addresses,
 /// routes and rules: without them those cannot be restored.
-pub fn watch_statics(found: &mut Vec<Watch>, instance: &str, vrrp: &Vrrp) {
-    let groups = vrrp.track_groups.iter().filter(|g| g.1.iter().any(|m| m == instance));
-    for (group, _) in groups {
-        let of = |name: &Option<String>| name.as_ref() == Some(group);
-        let addresses = vrrp.static_addresses.iter().filter(|a| of(&a.track_group));
-        let routes = vrrp.static_routes.iter().filter(|r| of(&r.track_group));
-        let rules = vrrp.static_rules.iter().filter(|r| of(&r.track_group));
-        let devs = addresses.map(|a| &a.dev).chain(routes.map(|r| &r.hop.dev));
-        for dev in devs.chain(rules.map(|r| &r.iif)).filter_map(|dev| dev.as_deref()) {
-            merge_watch(found, dev, Weight(0), false);
+pub fn watch_statics(found: &mut Vec<Watch>, instance: &str, devices: &StaticDevices<'_>) {
+    for dev in devices.0.get(instance).into_iter().flatten() {
+        merge_watch(found, dev, Weight(0), false);
+    }
+}
+
+/// The interfaces that instances watch for the static objects of their track
+/// groups.
+#[derive(Debug)]
+pub struct StaticDevices<'a>(HashMap<&'a str, BTreeSet<&'a str>>);
+
+impl<'a> StaticDevices<'a> {
+    /// Those of a configuration.
+    pub fn of(vrrp: &'a Vrrp) -> Self {
+        let addresses = vrrp.static_addresses.iter().map(|a| (&a.track_group, &a.dev));
+        let routes = vrrp.static_routes.iter().map(|r| (&r.track_group, &r.hop.dev));
+        let rules = vrrp.static_rules.iter().map(|r| (&r.track_group, &r.iif));
+        let mut groups: HashMap<&str, BTreeSet<&str>> = HashMap::new();
+        for (group, dev) in addresses.chain(routes).chain(rules) {
+            if let (Some(group), Some(dev)) = (group, dev) {
+                groups.entry(group).or_default().insert(dev);
+            }
         }
+        let mut instances: HashMap<&str, BTreeSet<&str>> = HashMap::new();
+        for (group, members) in &vrrp.track_groups {
+            let Some(devices) = groups.get(group.as_str()) else { continue };
+            for member in members {
+                instances.entry(member).or_default().extend(devices);
+            }
+        }
+        StaticDevices(instances)
     }
 }
 

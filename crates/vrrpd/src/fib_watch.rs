@@ -7,13 +7,15 @@
 //! once nothing of ours is under way.
 
 use crate::routes::Spec;
+use core::net::IpAddr;
+use core::time::Duration;
 use netlink::error::NlError;
 use netlink::route::{RouteFilter, RouteKey, RouteSpec};
 use netlink::rule::RuleSpec;
 use netlink::socket::{FibEvent, NlSocket};
 use rt::poll::Loop;
 use rt::{Interest, Token};
-use std::collections::HashMap;
+use std::collections::{HashMap, HashSet};
 use std::io;
 use std::os::fd::AsFd;
 use types::{Family, IfIndex, Mono};
@@ -21,6 +23,10 @@ use vrrp_proto::{FibEntry, FibFact, Input, Node, Out, Owner};
 
 /// Room for unread news: several take-overs of 10,000 routes.
 const RCVBUF: usize = 16 * 1024 * 1024;
+
+/// Least time from one reading of the whole list to the next: with the full tables of a router
+/// each takes the kernel a while.
+const EVERY: Duration = Duration::from_secs(1);
 
 /// Something that was asked for.
 #[derive(Debug)]
@@ -31,13 +37,30 @@ struct Asked<T> {
 }
 
 /// The socket and the table.
-#[derive(Debug, Default)]
+#[derive(Debug)]
 pub struct FibWatch {
     monitor: Option<NlSocket>,
     routes: HashMap<RouteKey, Vec<Asked<RouteSpec>>>,
     rules: HashMap<(Family, u32), Vec<Asked<RuleSpec>>>,
+    /// Source addresses of routes, which go with them.
+    sources: HashSet<IpAddr>,
     /// What is believed may be wrong.
     doubt: bool,
+    /// When the whole list may be read again.
+    next: Mono,
+}
+
+impl Default for FibWatch {
+    fn default() -> Self {
+        FibWatch {
+            monitor: None,
+            routes: HashMap::new(),
+            rules: HashMap::new(),
+            sources: HashSet::new(),
+            doubt: false,
+            next: Mono::ZERO,
+        }
+    }
 }
 
 impl FibWatch {
@@ -52,6 +75,7 @@ impl FibWatch {
         let entry = entry.clone();
         match spec {
             Spec::Route(spec) => {
+                self.sources.extend(spec.src);
                 let asked = Asked { owner, entry, spec: spec.clone() };
                 note(self.routes.entry(spec.key()).or_default(), asked);
             }
@@ -74,15 +98,19 @@ impl FibWatch {
         });
     }
 
-    /// An interface or an address went or changed: routes may have gone with
-    /// it.
-    pub fn doubt(&mut self) {
+    /// An interface went or is down: routes may have gone with it.
+    pub fn link_lost(&mut self) {
         self.doubt |= !self.routes.is_empty();
     }
 
-    /// Whether [`FibWatch::resync`] is wanted.
-    pub fn is_in_doubt(&self) -> bool {
-        self.doubt
+    /// An address went: so have the routes that have it as their source.
+    pub fn address_lost(&mut self, addr: IpAddr) {
+        self.doubt |= self.sources.contains(&addr);
+    }
+
+    /// When [`FibWatch::resync`] is due.
+    pub fn deadline(&self) -> Option<Mono> {
+        self.doubt.then_some(self.next)
     }
 
     /// Hands the news on that is about ours.
@@ -123,6 +151,7 @@ impl FibWatch {
     /// under way.
     pub fn resync(&mut self, node: &mut Node, now: Mono, out: &mut Out) {
         self.doubt = false;
+        self.next = now + EVERY;
         if let Some(monitor) = &mut self.monitor {
             // The list is newer than what waits to be read.
             let mut more = true;

@@ -334,11 +334,12 @@ impl VrrpRole {
 
     /// Takes the whole list of routes when what is believed may be wrong.
     fn check_fib(&mut self) {
-        if !self.fib.is_in_doubt() || !self.exec.is_idle() {
+        let now = clock::now();
+        if self.fib.deadline().is_none_or(|at| now < at) || !self.exec.is_idle() {
             return;
         }
         if let Some(node) = &mut self.node {
-            self.fib.resync(node, clock::now(), &mut self.out);
+            self.fib.resync(node, now, &mut self.out);
         }
         self.carry_out();
     }
@@ -355,7 +356,7 @@ impl VrrpRole {
             let read = self.monitor.recv_events(|event| match event {
                 NlEvent::Link(link) => {
                     if !link.is_up() {
-                        fib.doubt();
+                        fib.link_lost();
                     }
                     node.handle(now, Input::Link(beat.fact(&link)), out);
                     if let Some(f) = facts.as_deref_mut() {
@@ -363,7 +364,7 @@ impl VrrpRole {
                     }
                 }
                 NlEvent::LinkGone(link) => {
-                    fib.doubt();
+                    fib.link_lost();
                     let index = types::IfIndex(link.index);
                     node.handle(now, Input::LinkGone { index }, out);
                     beat.gone(index);
@@ -373,7 +374,7 @@ impl VrrpRole {
                 }
                 NlEvent::Addr(a) => {
                     if !a.new {
-                        fib.doubt();
+                        fib.address_lost(a.spec.addr);
                     }
                     let fact = addrs::addr_fact(&a.spec);
                     let input =
