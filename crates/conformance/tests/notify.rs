@@ -141,3 +141,52 @@ fn a_script_that_cannot_be_executed_is_explained() -> Result<()> {
     daemon.log.clone().rewound().await_line(PATIENCE, &said)?;
     Ok(())
 }
+
+/// With the keyword a reload writes the state of every group and instance that it leaves alone.
+/// The reference (2.2.7) writes those of groups only.
+#[test]
+fn a_reload_writes_all_states_where_asked_to() -> Result<()> {
+    let lan = Lan::new()?;
+    let folder = Folder::new()?;
+    let out = folder.path("out");
+    let reader = folder.script("reader", &format!("exec cat \"$1\" >> {}", out.display()))?;
+    let group = "vrrp_sync_group G {\n    group {\n        VI_51\n        VI_52\n    }\n}\n";
+    let config = |more: &str, third: u8| {
+        let instances = [
+            Instance::new(51, 100, &["192.0.2.100/24"]),
+            Instance::new(52, 100, &["192.0.2.101/24"]),
+            Instance::new(53, third, &["192.0.2.102/24"]),
+        ];
+        let instances: String = instances.iter().map(ToString::to_string).collect();
+        format!(
+            "global_defs {{\n    script_user root\n    vrrp_notify_fifo {}\n    \
+             vrrp_notify_fifo_script \"{}\"\n    {more}\n}}\n{group}{instances}",
+            folder.path("fifo").display(),
+            reader.display()
+        )
+    };
+    let mut daemon = Daemon::start(&lan.a, &Subject::ours()?, &config("", 100))?;
+    for vrid in 51..54 {
+        folder.await_text("out", &format!("INSTANCE \"VI_{vrid}\" MASTER 100"))?;
+    }
+    folder.await_text("out", "GROUP \"G\" MASTER 0")?;
+    let reloaded = |daemon: &mut Daemon, more: &str, third: u8| -> Result<Vec<String>> {
+        let before = folder.await_text("out", "")?.lines().count();
+        daemon.reload(&config(more, third))?;
+        daemon.await_log("Reload complete")?;
+        // The last thing that is written of a run.
+        lan.cable_a.cut()?;
+        let text = folder.await_text("out", "INSTANCE \"VI_53\" FAULT")?;
+        lan.cable_a.restore()?;
+        let lines = text.lines().skip(before).take_while(|line| !line.contains("FAULT"));
+        Ok(lines.map(str::to_owned).collect())
+    };
+    let told = [
+        "GROUP \"G\" MASTER 0",
+        "INSTANCE \"VI_51\" MASTER 100",
+        "INSTANCE \"VI_52\" MASTER 100",
+        "INSTANCE \"VI_53\" MASTER 90",
+    ];
+    assert_eq!(reloaded(&mut daemon, "fifo_write_vrrp_states_on_reload", 90)?, told);
+    Ok(())
+}

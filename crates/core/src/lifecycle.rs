@@ -176,6 +176,7 @@ impl Core {
             self.phase = Phase::Running;
             info!("Startup complete");
         } else if self.reload_finished() {
+            self.write_states();
             info!("Reload complete");
         } else {
             return;

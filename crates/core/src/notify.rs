@@ -5,17 +5,21 @@ use crate::fifo::{Fifo, Reader};
 use crate::link::Notice;
 use crate::main_loop::{Core, Purpose};
 use crate::turns::{Turn, Turns};
+use ipc::msg::Generation;
 use ipc::msg::vrrp::{News, NotifyState, SubjectKind};
 use log::{info, warn};
 use model::vrrp::Notify;
 use model::{Config, Global, Script};
 use rt::clock;
+use std::collections::HashMap;
 use types::{Mono, ScriptId};
 
 /// The FIFOs that lines are written to.
 #[derive(Debug, Default)]
 pub struct Notifications {
     fifos: Vec<Fifo>,
+    /// The present state of each group and instance.
+    states: HashMap<(SubjectKind, String), Known>,
     /// The scripts, in turns of every instance and group.
     turns: Turns<(&'static str, String), Job>,
 }
@@ -27,6 +31,36 @@ struct Job {
     words: Vec<String>,
     /// The word of the state that it is to be told.
     state: &'static str,
+}
+
+/// What a subject was last told to be.
+#[derive(Debug)]
+struct Known {
+    state: NotifyState,
+    /// Effective priority.
+    priority: u8,
+    /// The configured one at that time.
+    base: u8,
+    /// The configuration that ran.
+    told_by: Generation,
+}
+
+impl Known {
+    /// The effective priority with another configured one: a reload that
+    /// changes it may be complete before the role tells so.
+    fn with_base(&self, base: u8) -> u8 {
+        if base == self.base {
+            return self.priority;
+        }
+        let owner = i16::from(u8::MAX);
+        let moved = i16::from(self.priority) + i16::from(base) - i16::from(self.base);
+        let moved = if i16::from(base) == owner { owner } else { moved.clamp(1, owner - 1) };
+        u8::try_from(moved).unwrap_or(base)
+    }
+}
+
+fn base_priority(config: &Config, instance: &str) -> u8 {
+    config.vrrp.instances.iter().find(|i| i.name == instance).map_or(0, |i| i.priority.0)
 }
 
 /// What the configuration says about a subject.
@@ -108,6 +142,7 @@ impl Core {
     pub(crate) fn notify(&mut self, notice: &Notice) {
         // An instance that a reload has removed is known to the configuration
         // before.
+        self.remember(notice);
         let subject = find(&self.config, notice)
             .or_else(|| self.previous.as_ref().and_then(|c| find(c, notice)));
         let Some(subject) = subject else {
@@ -132,6 +167,52 @@ impl Core {
         let text = line(notice);
         for fifo in &mut self.notifications.fifos {
             fifo.write(&text);
+        }
+    }
+
+    fn remember(&mut self, notice: &Notice) {
+        let key = (notice.kind, notice.name.clone());
+        let base = base_priority(&self.config, &notice.name);
+        let states = &mut self.notifications.states;
+        let (priority, told_by) = (notice.priority, self.generation);
+        match &notice.news {
+            News::State(NotifyState::Stop | NotifyState::Deleted) => {
+                states.remove(&key);
+            }
+            News::State(state) => {
+                states.insert(key, Known { state: *state, priority, base, told_by });
+            }
+            News::Priority { .. } => {
+                if let Some(known) = states.get_mut(&key) {
+                    (known.priority, known.base) = (priority, base);
+                }
+            }
+            News::MasterRxLowerPri => {}
+        }
+    }
+
+    /// `fifo_write_vrrp_states_on_reload`: once a reload is complete, the
+    /// state of all groups and instances that have told none since.
+    pub(crate) fn write_states(&mut self) {
+        if !self.config.global.fifo_write_states_on_reload {
+            return;
+        }
+        let vrrp = &self.config.vrrp;
+        let groups = vrrp.sync_groups.iter().map(|g| (SubjectKind::Group, &g.name));
+        let instances = vrrp.instances.iter().map(|i| (SubjectKind::Instance, &i.name));
+        for (kind, name) in groups.chain(instances) {
+            let Notifications { states, fifos, .. } = &mut self.notifications;
+            let Some(known) = states.get(&(kind, name.clone())) else { continue };
+            if known.told_by == self.generation {
+                continue;
+            }
+            let priority = match kind {
+                SubjectKind::Group => 0,
+                SubjectKind::Instance => known.with_base(base_priority(&self.config, name)),
+            };
+            let (kind, state) = (kind_word(kind), known.state.word());
+            let text = format!("{kind} \"{name}\" {state} {priority}\n");
+            fifos.iter_mut().for_each(|fifo| fifo.write(&text));
         }
     }
 

@@ -277,7 +277,9 @@ impl Node {
             });
             let Some(Some(i)) = self.instances.get_mut(id.index()) else { continue };
             i.starts_master = starts_master;
-            i.tells_priority = i.config.notify_priority_changes
+            // The states written after a reload have the priority as it is then.
+            i.tells_priority = self.global.fifo_write_states_on_reload
+                || i.config.notify_priority_changes
                 || group.is_some_and(|g| g.config.notify_priority_changes);
             i.watches = track::watches(&i.config, membership.as_ref());
             track::watch_statics(&mut i.watches, &i.config.name, &static_devices);

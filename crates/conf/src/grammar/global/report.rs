@@ -169,5 +169,6 @@ pub static FIFOS: &[Keyword] = &[
         .set(|cx, a| cx.build.config.global.notify_priority_changes = a.flag(0)),
     kw("fifo_write_vrrp_states_on_reload", "Write all states after a reload.")
         .default("off")
+        .acted()
         .set(|cx, _| cx.build.config.global.fifo_write_states_on_reload = true),
 ];
