@@ -156,6 +156,9 @@ impl Bfd {
                     info!("only core reads the configuration: send SIGHUP to the parent process");
                 }
                 signals::USR1 => self.dump(Dump::Data),
+                signals::XCPU => log::warn!(
+                    "BFD process has used too much CPU time, bfd_rlimit_rttime may need to be increased"
+                ),
                 signals::TERM | signals::INT => self.leaving = true,
                 // Statistics and JSON are the vrrp role's.
                 _ => {}

@@ -10,14 +10,16 @@ use ipc::msg::{Dump, Generation, Hello, Role};
 use log::{error, info};
 use model::Global;
 use rt::channel::{Channel, ChannelError};
+use rt::lateness::Lateness;
 use rt::log_sink::{self, Sinks};
 use rt::poll::Loop;
 use rt::privs::{Drop, PrivError, RunAs};
 use rt::resources::{self, Resources};
 use rt::signals::{self, Signals};
 use rt::spawn::{self, Entered};
-use rt::{Interest, Token};
+use rt::{Interest, Token, clock};
 use std::io;
+use types::Mono;
 
 /// How long core may take to say what is to be done.
 const FIRST_WORDS: Duration = Duration::from_secs(30);
@@ -88,6 +90,7 @@ struct Checker {
     running: Option<Box<CheckerSetup>>,
     /// `None` when core left before it gave a configuration.
     pools: Option<Pools>,
+    lateness: Lateness,
     leaving: bool,
 }
 
@@ -132,7 +135,16 @@ impl Checker {
         let poll = Loop::new().map_err(failed("cannot open an event loop"))?;
         poll.register(&core, CORE, Interest::READABLE).map_err(failed("cannot register"))?;
         poll.register(&signals, SIGNALS, Interest::READABLE).map_err(failed("cannot register"))?;
-        Ok(Checker { poll, signals, core, prepared, running: None, pools, leaving })
+        Ok(Checker {
+            poll,
+            signals,
+            core,
+            prepared,
+            running: None,
+            pools,
+            lateness: Lateness::default(),
+            leaving,
+        })
     }
 
     fn run(&mut self) -> Result<(), Fatal> {
@@ -142,6 +154,10 @@ impl Checker {
             self.poll.reregister(&self.core, CORE, interest).map_err(failed("cannot register"))?;
             let deadline = self.pools.as_ref().and_then(Pools::deadline);
             self.poll.wait(deadline, &mut ready).map_err(failed("cannot wait"))?;
+            let due = deadline.filter(|at| *at != Mono::ZERO);
+            if let Some(late) = self.lateness.check(due, clock::now()) {
+                let _ = self.core.send(&CheckerToCore::Late(late));
+            }
             for r in &ready {
                 match r.token {
                     SIGNALS => self.serve_signals()?,
@@ -168,6 +184,9 @@ impl Checker {
                     info!("only core reads the configuration: send SIGHUP to the parent process");
                 }
                 signals::USR1 => self.dump(Dump::Data),
+                signals::XCPU => log::warn!(
+                    "Healthcheck process has used too much CPU time, checker_rlimit_rttime may need to be increased"
+                ),
                 signals::TERM | signals::INT => self.leaving = true,
                 // Statistics and JSON are the vrrp role's.
                 _ => {}
@@ -221,6 +240,7 @@ impl Checker {
                 info!("Reloading");
             }
             set_comm(&setup.global);
+            self.lateness.configure(&setup.global, setup.global.checker_process.rt_priority);
             if let Some(pools) = &mut self.pools {
                 pools.commit(&mut setup);
             }

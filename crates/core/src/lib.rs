@@ -24,6 +24,7 @@ mod process_table;
 mod processes;
 mod reload;
 mod reload_timer;
+mod resources;
 mod script_user;
 mod scripts;
 mod sdnotify;

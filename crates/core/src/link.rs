@@ -47,6 +47,8 @@ pub enum Report {
     Dump(Dump, String),
     /// Reports were lost because core did not read.
     Lost(u64),
+    /// A timer was served so much too late.
+    Late(std::time::Duration),
     /// News for scripts and FIFOs.
     Notify(Notice),
 }
@@ -228,6 +230,7 @@ impl From<VrrpToCore> for Report {
         match m {
             VrrpToCore::Hello(h) => Report::Hello(h),
             VrrpToCore::Ready(g) => Report::Ready(g),
+            VrrpToCore::Late(by) => Report::Late(by),
             VrrpToCore::Refused { generation, reason, status } => {
                 Report::Refused { generation, reason, status }
             }
@@ -246,6 +249,7 @@ impl From<CheckerToCore> for Report {
         match m {
             CheckerToCore::Hello(h) => Report::Hello(h),
             CheckerToCore::Ready(g) => Report::Ready(g),
+            CheckerToCore::Late(by) => Report::Late(by),
             CheckerToCore::Refused { generation, reason, status } => {
                 Report::Refused { generation, reason, status }
             }

@@ -284,6 +284,7 @@ impl Core {
             },
             Report::Lost(n) => warn!("{n} reports of the {} process were lost", title(role)),
             Report::Notify(notice) => self.notify(&notice),
+            Report::Late(by) => self.raise_priority(at, by),
         }
     }
 

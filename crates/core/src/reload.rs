@@ -86,6 +86,7 @@ impl Core {
         if let Some(why) = load::broken(&loaded) {
             return Err(why);
         }
+        load::keep(&loaded, self.loads);
         let config = Box::new(loaded.model);
         match unsupported_change(&self.config.global, &config.global) {
             Some(what) => {
@@ -166,6 +167,7 @@ impl Core {
         self.generation = generation;
         self.previous = Some(std::mem::replace(&mut self.config, *config));
         self.apply_own_settings();
+        self.change_resources();
         self.configure_watches(false);
         for at in 0..self.slots.len() {
             let prepared =

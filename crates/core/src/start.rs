@@ -103,6 +103,8 @@ fn daemon(options: Options, args: &[String]) -> Result<i32, Stop> {
         // The ident carries the pid, which is another one now.
         install_log(&log);
     }
+    // Named by the number of the process that stays.
+    load::keep(&loaded, 0);
     log_sink::start_writers();
     let has_moved = names.namespace.is_some();
     let home = home.filter(|_| has_moved);

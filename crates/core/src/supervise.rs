@@ -118,6 +118,8 @@ pub struct Child {
     pub answer_by: Option<Mono>,
     /// Core killed it.
     condemned: bool,
+    /// Realtime priority that it got for being late; 0: none.
+    pub raised: u8,
 }
 
 impl Child {
@@ -211,6 +213,7 @@ impl Slot {
             dumps: VecDeque::new(),
             answer_by: Some(now + ANSWER_MAX),
             condemned: false,
+            raised: 0,
         });
         Ok(())
     }

@@ -19,6 +19,7 @@ pub mod client;
 pub mod clock;
 mod exec;
 pub mod fdpass;
+pub mod lateness;
 pub mod linkbeat;
 pub mod log_sink;
 pub mod mmsg;

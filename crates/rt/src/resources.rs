@@ -38,8 +38,6 @@ pub struct Resources {
     pub nice: Option<i32>,
     /// SCHED_RR priority, 1 to 99; not inherited by children.
     pub realtime: Option<i32>,
-    /// Highest SCHED_RR priority that the role may give itself later, without privilege.
-    pub realtime_max: Option<i32>,
     /// Realtime CPU time without a wait in microseconds; SIGXCPU comes at half of it.
     pub rttime: Option<u64>,
     /// Keep all memory, present and to come, out of swap.
@@ -65,6 +63,38 @@ impl Resources {
         }
     }
 
+    /// Changes what differs from `before` of a running process. Needs the privilege to, which
+    /// roles have given up, so it is core's to call. Returns what failed, for the log.
+    pub fn change(&self, pid: i32, before: &Resources) -> Vec<String> {
+        let mut failed = Vec::new();
+        let mut note = |what: &str, done: io::Result<()>| {
+            if let Err(e) = done {
+                failed.push(format!("{what}: {e}"));
+            }
+        };
+        if self.cpus != before.cpus {
+            let every = || (0..nix::sched::CpuSet::count()).collect();
+            let cpus = if self.cpus.is_empty() { every() } else { self.cpus.clone() };
+            note("CPU affinity", for_threads(pid, |tid| set_affinity(tid, &cpus)));
+        }
+        if self.nice != before.nice {
+            let nice = self.nice.unwrap_or(0);
+            note("priority", for_threads(pid, |tid| set_nice_of(tid, nice)));
+        }
+        if self.rttime != before.rttime {
+            let us = self.rttime.unwrap_or(libc::RLIM_INFINITY);
+            let soft = if us == libc::RLIM_INFINITY { us } else { us / 2 };
+            note("realtime limit", set_limits_of(pid, libc::RLIMIT_RTTIME, soft, us));
+        }
+        if self.realtime != before.realtime {
+            note("realtime priority", set_realtime_of(pid, self.realtime));
+        }
+        if self.no_swap != before.no_swap {
+            failed.push("memory lock: it cannot change while the process runs".to_owned());
+        }
+        failed
+    }
+
     /// Applies all of it; goes on after a failure, so that one missing permission costs one
     /// setting only. Returns what failed, for the log.
     pub fn apply(&self) -> Vec<String> {
@@ -81,17 +111,13 @@ impl Resources {
             note("core dump limit", set_limit(Resource::RLIMIT_CORE, libc::RLIM_INFINITY));
         }
         if !self.cpus.is_empty() {
-            note("CPU affinity", set_affinity(&self.cpus));
+            note("CPU affinity", set_affinity(0, &self.cpus));
         }
         if let Some(nice) = self.nice {
             note("priority", set_nice(nice));
         }
         if let Some(us) = self.rttime {
             note("realtime limit", set_limits(Resource::RLIMIT_RTTIME, us / 2, us));
-        }
-        if let Some(max) = self.realtime_max {
-            let max = u64::try_from(max).unwrap_or(0);
-            note("realtime priority limit", set_limit(Resource::RLIMIT_RTPRIO, max));
         }
         if let Some(priority) = self.realtime {
             note("realtime priority", set_realtime(Some(priority)));
@@ -132,23 +158,31 @@ pub fn raise_nofile(count: u64) -> io::Result<()> {
     })
 }
 
-/// Switches to SCHED_RR at `priority`, or with `None` back to normal scheduling. Works after the
-/// privilege drop up to [`Resources::realtime_max`]. Children start with normal scheduling.
+/// Switches to SCHED_RR at `priority`, or with `None` back to normal scheduling. Children start
+/// with normal scheduling.
 ///
 /// # Errors
 /// Those of sched_setscheduler(2).
 pub fn set_realtime(priority: Option<i32>) -> io::Result<()> {
+    set_realtime_of(0, priority)
+}
+
+/// [`set_realtime`] for another process.
+///
+/// # Errors
+/// Those of sched_setscheduler(2).
+pub fn set_realtime_of(pid: i32, priority: Option<i32>) -> io::Result<()> {
     let policy = match priority {
         Some(_) => libc::SCHED_RR,
         None => libc::SCHED_OTHER,
     };
     // Once set, the flag cannot be taken back without privilege, so it is always given.
     let policy = policy | libc::SCHED_RESET_ON_FORK;
-    // SAFETY: all zero is a valid sched_param; the call reads it and changes this process.
+    // SAFETY: all zero is a valid sched_param; the call reads it and changes the process.
     let done = unsafe {
         let mut param: libc::sched_param = core::mem::zeroed();
         param.sched_priority = priority.unwrap_or(0);
-        libc::sched_setscheduler(0, policy, &param)
+        libc::sched_setscheduler(pid, policy, &param)
     };
     if done < 0 { Err(io::Error::last_os_error()) } else { Ok(()) }
 }
@@ -158,17 +192,44 @@ pub fn set_realtime(priority: Option<i32>) -> io::Result<()> {
 /// # Errors
 /// Those of setpriority(2).
 pub fn set_nice(nice: i32) -> io::Result<()> {
+    set_nice_of(0, nice)
+}
+
+fn set_nice_of(thread: i32, nice: i32) -> io::Result<()> {
+    let thread = libc::id_t::try_from(thread).unwrap_or(0);
     // SAFETY: setpriority(2) with integers.
-    let done = unsafe { libc::setpriority(libc::PRIO_PROCESS, 0, nice) };
+    let done = unsafe { libc::setpriority(libc::PRIO_PROCESS, thread, nice) };
     if done < 0 { Err(io::Error::last_os_error()) } else { Ok(()) }
 }
 
-fn set_affinity(cpus: &[usize]) -> io::Result<()> {
+/// Does it to every thread of a process: these settings are theirs.
+fn for_threads(pid: i32, mut work: impl FnMut(i32) -> io::Result<()>) -> io::Result<()> {
+    for task in std::fs::read_dir(format!("/proc/{pid}/task"))?.flatten() {
+        if let Some(tid) = task.file_name().to_str().and_then(|name| name.parse().ok()) {
+            work(tid)?;
+        }
+    }
+    Ok(())
+}
+
+fn set_limits_of(
+    pid: i32,
+    resource: libc::__rlimit_resource_t,
+    soft: u64,
+    hard: u64,
+) -> io::Result<()> {
+    let limit = libc::rlimit { rlim_cur: soft, rlim_max: hard };
+    // SAFETY: the call reads the limit, which lives until it returns, and writes nothing.
+    let done = unsafe { libc::prlimit(pid, resource, &limit, core::ptr::null_mut()) };
+    if done < 0 { Err(io::Error::last_os_error()) } else { Ok(()) }
+}
+
+fn set_affinity(thread: i32, cpus: &[usize]) -> io::Result<()> {
     let mut set = nix::sched::CpuSet::new();
     for cpu in cpus {
         set.set(*cpu)?;
     }
-    Ok(nix::sched::sched_setaffinity(nix::unistd::Pid::from_raw(0), &set)?)
+    Ok(nix::sched::sched_setaffinity(nix::unistd::Pid::from_raw(thread), &set)?)
 }
 
 /// Locks all memory. The limit goes first: without privilege, memory to come would be refused

@@ -37,10 +37,11 @@ pub fn stats_clear() -> i32 {
     libc::SIGRTMAX() - 1
 }
 
-/// The signals that a role handles: stop, reload (which is core's), dumps.
+/// The signals that a role handles: stop, reload (which is core's), dumps, the
+/// limit of realtime.
 /// SIGINT only unless core was started to ignore it, which a role inherits.
 pub fn for_role() -> Vec<i32> {
-    let mut handled = vec![TERM, HUP, USR1, USR2, stats_clear(), json()];
+    let mut handled = vec![TERM, HUP, USR1, USR2, XCPU, stats_clear(), json()];
     if !is_ignored(INT) {
         handled.push(INT);
     }

@@ -25,6 +25,7 @@ use model::Global;
 use model::global::{Buffer, Buffers};
 use netlink::socket::{Event as NlEvent, NlSocket};
 use rt::channel::ChannelError;
+use rt::lateness::Lateness;
 use rt::poll::{Loop, Ready};
 use rt::signals::{self, Signals};
 use rt::{Interest, Token, clock};
@@ -54,6 +55,7 @@ pub(crate) struct VrrpRole {
     core_interest: Interest,
     monitor: NlSocket,
     exec: Exec,
+    lateness: Lateness,
     sockets: Sockets,
     node: Option<Node>,
     prepared: Option<Box<VrrpSetup>>,
@@ -119,6 +121,7 @@ impl VrrpRole {
             linkbeat: Linkbeat::default(),
             vmacs: VirtualLinks::default(),
             fib: FibWatch::default(),
+            lateness: Lateness::default(),
             reloading: false,
             leaving: false,
         })
@@ -135,7 +138,13 @@ impl VrrpRole {
                 return self.leave();
             }
             self.update_interest()?;
-            self.poll.wait(self.deadline(), &mut ready).map_err(fatal("cannot wait"))?;
+            let deadline = self.deadline();
+            self.poll.wait(deadline, &mut ready).map_err(fatal("cannot wait"))?;
+            // Work that waits has no time to be late for.
+            let due = deadline.filter(|_| !self.has_work());
+            if let Some(late) = self.lateness.check(due, clock::now()) {
+                self.tell(&VrrpToCore::Late(late));
+            }
             self.tick();
             for r in &ready {
                 self.serve(*r)?;
@@ -495,6 +504,7 @@ impl VrrpRole {
         };
         let VrrpSetup { global, vrrp, tracks, values, options, .. } = *setup;
         set_name(&global);
+        self.lateness.configure(&global, global.vrrp_process.rt_priority);
         let facts = self.running.take().map(|r| r.facts).unwrap_or_default();
         self.running = Some(Running { options, global: global.clone(), facts });
         let now = clock::now();
@@ -552,6 +562,9 @@ impl VrrpRole {
                         "only core reads the configuration: send SIGHUP to the parent process"
                     );
                 }
+                signals::XCPU => log::warn!(
+                    "VRRP process has used too much CPU time, vrrp_rlimit_rttime may need to be increased"
+                ),
                 signals::TERM | signals::INT => self.shutdown(),
                 signals::USR1 => self.command(CoreToVrrp::Dump(Dump::Data)),
                 signals::USR2 => self.command(CoreToVrrp::Dump(Dump::Stats)),

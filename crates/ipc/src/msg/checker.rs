@@ -1,6 +1,7 @@
 //! Between core and the checker role.
 
 use super::{Dump, Generation, Hello, LogSetup, TrackValue};
+use core::time::Duration;
 use model::{Global, Lvs, TrackObject};
 use serde::{Deserialize, Serialize};
 use types::TrackId;
@@ -53,6 +54,8 @@ pub enum CheckerToCore {
     Hello(Hello),
     /// The prepared configuration can run.
     Ready(Generation),
+    /// A timer was served so much too late: core may raise the priority.
+    Late(Duration),
     /// It cannot.
     Refused {
         /// Which load.

@@ -1,6 +1,7 @@
 //! Between core and the vrrp role.
 
 use super::{Dump, Generation, Hello, LogSetup, TrackValue};
+use core::time::Duration;
 use model::{Global, TrackObject, Vrrp};
 use serde::{Deserialize, Serialize};
 use types::TrackId;
@@ -111,6 +112,8 @@ pub enum VrrpToCore {
     Hello(Hello),
     /// The prepared configuration can run.
     Ready(Generation),
+    /// A timer was served so much too late: core may raise the priority.
+    Late(Duration),
     /// It cannot: why, and whether a restart could not help either.
     Refused {
         /// Which load.

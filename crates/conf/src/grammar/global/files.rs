@@ -8,10 +8,12 @@ use crate::lower::global;
 pub static RELOAD: &[Keyword] = &[
     kw("config_save_dir", "Keep a copy of each configuration used in this directory.")
         .args(&[word("DIR")])
+        .acted()
         .set(global::config_save_dir),
-    kw("tmp_config_directory", "Where the consolidated configuration is kept.")
+    kw("tmp_config_directory", "Accepted: the configuration is read once, into memory.")
         .args(&[word("DIR")])
         .default("memory")
+        .acted()
         .set(|cx, a| {
             if cx.build.config.global.tmp_config_directory.is_some() {
                 let text = "tmp_config_directory is given twice; the first counts";

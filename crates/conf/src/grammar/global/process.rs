@@ -167,11 +167,13 @@ pub static ALL: &[Keyword] = &[
         .args(&[int(-1, 99).lenient().opt()])
         .default("0, off")
         .invalid("{kw} '{}' is invalid - ignoring")
+        .acted()
         .set(|cx, a| cx.build.config.global.max_auto_priority = a.opt_num(0).unwrap_or(99)),
     kw("min_auto_priority_delay", "Lateness in microseconds that raises the priority.")
         .args(&[int(1, 10_000_000).lenient()])
         .default("1000000")
         .invalid("{kw} '{}' is invalid - ignoring")
+        .acted()
         .set(|cx, a| {
             let delay = std::time::Duration::from_micros(a.num(0));
             cx.build.config.global.min_auto_priority_delay = delay;

@@ -1,0 +1,131 @@
+//! How the processes are scheduled and limited, from the start and after a reload.
+
+use std::os::unix::fs::PermissionsExt;
+use std::path::Path;
+use std::time::Duration;
+
+use conformance::{Folder, Lan, on_both};
+use lab::config::Instance;
+use lab::{Context, Daemon, Error, Result, Role, Subject, procs};
+use nix::sys::signal::Signal;
+
+/// `SCHED_RR` of sched(7).
+const ROUND_ROBIN: &str = "2";
+
+fn config(global: &str) -> String {
+    let instance = Instance::new(51, 100, &["192.0.2.100/24"]);
+    format!("global_defs {{\n    {global}\n}}\n{instance}")
+}
+
+/// Policy and realtime priority of a process: fields 41 and 40 of proc_pid_stat(5).
+fn policy(pid: i32) -> Result<(String, String)> {
+    let path = format!("/proc/{pid}/stat");
+    let stat = std::fs::read_to_string(&path).context(|| format!("cannot read {path}"))?;
+    let rest = stat.rsplit_once(") ").map_or("", |(_, rest)| rest);
+    let field = |number: usize| rest.split(' ').nth(number - 3).unwrap_or("").to_string();
+    Ok((field(41), field(40)))
+}
+
+fn cpus(pid: i32) -> Result<String> {
+    let path = format!("/proc/{pid}/status");
+    let status = std::fs::read_to_string(&path).context(|| format!("cannot read {path}"))?;
+    let line = status.lines().find_map(|line| line.strip_prefix("Cpus_allowed_list:"));
+    line.map(|cpus| cpus.trim().to_string()).ok_or_else(|| Error::new("no list of CPUs"))
+}
+
+fn a_process_that_is_served_late_raises_its_priority(subject: &Subject) -> Result<()> {
+    let lan = Lan::new()?;
+    let text = config("max_auto_priority 2\n    min_auto_priority_delay 1000");
+    let mut daemon = Daemon::start(&lan.a, subject, &text)?;
+    daemon.await_log("Entering MASTER STATE")?;
+    let pid = daemon.role_pid(Role::Vrrp)?;
+    for priority in ["1", "2"] {
+        daemon.signal(Role::Vrrp, Signal::SIGSTOP)?;
+        procs::await_state(pid, 'T');
+        // Longer than an advert interval, so that it is late for one.
+        std::thread::sleep(Duration::from_millis(300));
+        daemon.signal(Role::Vrrp, Signal::SIGCONT)?;
+        daemon.await_log(&format!("Set realtime priority {priority}"))?;
+        assert_eq!(policy(pid)?, (ROUND_ROBIN.to_string(), priority.to_string()));
+    }
+    Ok(())
+}
+
+fn too_much_realtime_is_logged(subject: &Subject) -> Result<()> {
+    let lan = Lan::new()?;
+    let text = config("vrrp_rt_priority 1\n    vrrp_rlimit_rttime 4000000");
+    let mut daemon = Daemon::start(&lan.a, subject, &text)?;
+    daemon.await_log("Entering MASTER STATE")?;
+    daemon.signal(Role::Vrrp, Signal::SIGXCPU)?;
+    daemon.await_log(
+        "VRRP process has used too much CPU time, vrrp_rlimit_rttime may need to be increased",
+    )?;
+    Ok(())
+}
+
+fn a_reload_moves_the_process_to_other_cpus(subject: &Subject) -> Result<()> {
+    let lan = Lan::new()?;
+    let mut daemon = Daemon::start(&lan.a, subject, &config("router_id a"))?;
+    daemon.await_log("Entering MASTER STATE")?;
+    let pid = daemon.role_pid(Role::Vrrp)?;
+    assert_ne!(cpus(pid)?, "0", "one processor is not enough for this test");
+    daemon.reload(&config("vrrp_cpu_affinity 0"))?;
+    daemon.await_log("Reload complete")?;
+    assert_eq!(cpus(pid)?, "0");
+    Ok(())
+}
+
+on_both!(
+    a_process_that_is_served_late_raises_its_priority,
+    too_much_realtime_is_logged,
+    a_reload_moves_the_process_to_other_cpus,
+    the_configurations_used_are_kept,
+);
+
+/// Also back to what was before.
+#[test]
+fn a_reload_changes_scheduling_and_takes_it_back() -> Result<()> {
+    let lan = Lan::new()?;
+    let mut daemon = Daemon::start(&lan.a, &Subject::ours()?, &config("router_id a"))?;
+    daemon.await_log("Startup complete")?;
+    let pid = daemon.role_pid(Role::Vrrp)?;
+    let (all, normal) = (cpus(pid)?, policy(pid)?);
+    daemon.reload(&config("vrrp_cpu_affinity 0\n    vrrp_rt_priority 7"))?;
+    daemon.await_log("Reload complete")?;
+    assert_eq!(cpus(pid)?, "0");
+    assert_eq!(policy(pid)?, (ROUND_ROBIN.to_string(), "7".to_string()));
+    daemon.reload(&config("router_id b"))?;
+    daemon.await_log("Reload complete")?;
+    assert_eq!((cpus(pid)?, policy(pid)?), (all, normal));
+    Ok(())
+}
+
+/// The configuration that runs is kept, one file for each time that it was read.
+fn the_configurations_used_are_kept(subject: &Subject) -> Result<()> {
+    let lan = Lan::new()?;
+    let folder = Folder::new()?;
+    let dir = folder.path("kept");
+    let text = |router: &str| {
+        config(&format!("config_save_dir {}\n    router_id {router}", dir.display()))
+    };
+    let mut daemon = Daemon::start(&lan.a, subject, &text("first"))?;
+    daemon.await_log("Entering MASTER STATE")?;
+    daemon.reload(&text("second"))?;
+    daemon.await_log("Reload complete")?;
+    for (nth, router) in ["first", "second"].iter().enumerate() {
+        let path = dir.join(format!("keepalived.conf.{}.{nth}", daemon.pid()));
+        let kept =
+            std::fs::read_to_string(&path).context(|| format!("cannot read {}", path.display()))?;
+        let named = format!("# {}", daemon.folder().join("keepalived.conf").display());
+        assert!(kept.starts_with(&named), "{kept}");
+        assert!(kept.contains(&format!("router_id {router}\n")), "{kept}");
+        assert_eq!(mode(&path)?, 0o600);
+    }
+    assert_eq!(mode(&dir)? & 0o077, 0, "others must not read it");
+    Ok(())
+}
+
+fn mode(path: &Path) -> Result<u32> {
+    let meta = std::fs::metadata(path).context(|| format!("cannot see {}", path.display()))?;
+    Ok(meta.permissions().mode() & 0o777)
+}
