@@ -30,7 +30,6 @@ impl Node {
             let unbound = self.get(*id).is_some_and(|i| i.unbound);
             self.bind(*id, at);
             if unbound && self.get(*id).is_some_and(|i| !i.unbound) {
-                self.on(*id, at, |i, env| i.remove_leftovers(env));
                 begun.push(*id);
             }
             self.assess(*id, at);

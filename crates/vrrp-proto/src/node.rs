@@ -135,7 +135,10 @@ impl Node {
                 self.addr_failed(instance, addr, adding, errno, at);
             }
             Input::LinkDone { made: true, .. } => self.vmacs_changed(&[], at),
-            Input::LinkDone { name, made: false } => self.vmacs.refused(name, at.now),
+            Input::LinkDone { name, made: false } => {
+                self.vmacs.refused(name, at.now);
+                self.refresh_users(name, at);
+            }
             Input::Fib { owner, entry, fact } => self.fib_changed(owner, entry, fact, at),
             Input::Fibs(there) => self.all_fibs(there, at),
             Input::Forwarding { index, on } => self.links.set_forwarding(index, on),
@@ -377,6 +380,14 @@ impl Node {
     /// more too, and what is missing of these is made.
     fn vmacs_changed(&mut self, names: &[Arc<str>], at: &mut At<'_>) {
         let moved = self.vmacs.learn(&self.links, at.now);
+        for id in self.vmacs.users_of(&moved) {
+            // A link that was taken over may have addresses of an earlier run.
+            self.on(id, at, |i, env| {
+                if i.state != State::Master {
+                    i.remove_leftovers(env);
+                }
+            });
+        }
         let mut seen = HashSet::new();
         for name in names.iter().chain(&moved).filter(|n| seen.insert((*n).clone())) {
             self.refresh_users(name, at);

@@ -12,7 +12,8 @@ use core::net::IpAddr;
 use core::time::Duration;
 use model::VrrpInstance;
 use model::net::Address;
-use types::{IfIndex, InstanceId, Mono, Priority};
+use crate::vmac::VmacKey;
+use types::{Family, IfIndex, InstanceId, Mono, Priority};
 
 /// One instance, as it is now.
 #[derive(Debug, Clone, Copy)]
@@ -120,6 +121,24 @@ impl Node {
     /// One instance.
     pub fn instance(&self, id: InstanceId) -> Option<Status<'_>> {
         self.get(id).map(Status)
+    }
+
+    /// The macvlans with virtual MACs that are there: index of each, of the interface below it,
+    /// and the family of its virtual router.
+    pub fn vmacs(&self) -> impl Iterator<Item = (IfIndex, IfIndex, Family)> {
+        self.vmacs.usable(&self.links)
+    }
+
+    /// Where an address of an instance goes, as dumps show it: `LINK@INTERFACE` for a virtual
+    /// link.
+    pub fn device_of(&self, instance: Status<'_>, addr: &Address) -> String {
+        let config = instance.config();
+        let dev = addr.dev.as_deref().or(config.interface.as_deref()).unwrap_or_default();
+        let key = VmacKey::of(config, addr);
+        match key.and_then(|key| self.vmacs.name(&key)) {
+            Some(name) => format!("{name}@{dev}"),
+            None => dev.to_owned(),
+        }
     }
 
     /// Sync groups, in configuration order: name and state.

@@ -203,6 +203,15 @@ impl Vmacs {
         self.all.values().filter_map(|v| Some((v.name.as_ref()?, v.users.as_slice())))
     }
 
+    /// Who uses links of these names.
+    pub fn users_of(&self, names: &[Arc<str>]) -> Vec<InstanceId> {
+        let named = self.users().filter(|(name, _)| names.contains(name));
+        let mut users: Vec<InstanceId> = named.flat_map(|(_, users)| users).copied().collect();
+        users.sort_unstable();
+        users.dedup();
+        users
+    }
+
     /// When a link is to be tried again.
     pub fn deadline(&self) -> Option<Mono> {
         let refused = |v: &Vmac| match v.progress {
@@ -391,6 +400,18 @@ impl Vmacs {
         for vmac in self.all.values_mut() {
             vmac.source.take_if(|s| *s == (prefix, on));
         }
+    }
+
+    /// Those that can be used: index of each, of the interface below, and family. An ipvlan is
+    /// none of them.
+    pub fn usable<'a>(
+        &'a self,
+        links: &'a Links,
+    ) -> impl Iterator<Item = (IfIndex, IfIndex, Family)> + 'a {
+        self.order.iter().filter(|key| !key.ipvlan).filter_map(|key| {
+            let parent = links.named(&key.parent)?;
+            Some((self.get(key)?, parent.index, key.family))
+        })
     }
 
     /// The address that a link has of its own.
