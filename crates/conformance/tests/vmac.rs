@@ -2,10 +2,11 @@
 
 use std::process::Command;
 
-use conformance::{Frr, Lan, VIP, VIP6, after, ip, on_both, present, reference, sysctl};
+use conformance::{Folder, Frr, Lan, VIP, VIP6, after, ip, on_both, present, reference, sysctl};
 use lab::config::Instance;
 use lab::ping::Ping;
-use lab::{Frame, Host, PATIENCE, Packet, Result, Subject};
+use lab::{Frame, Host, PATIENCE, Packet, Result, Role, Subject};
+use nix::sys::signal::Signal;
 
 const MAC: [u8; 6] = [0, 0, 0x5e, 0, 1, 51];
 
@@ -94,20 +95,30 @@ fn a_question_of_the_master_does_not_show_another_mac() -> Result<()> {
     take_over(Lan::new()?, &Subject::ours()?)
 }
 
+/// Starts a subject whose link sends no reports of its groups.
+fn start_quiet(host: &Host, subject: &Subject, instance: &Instance) -> Result<lab::Daemon> {
+    let config = lab::config::file([instance]);
+    lab::Daemon::start(host, subject, &config.replacen('{', "{\n    disable_local_igmp", 1))
+}
+
 fn take_over(mut lan: Lan, subject: &Subject) -> Result<()> {
-    let mut pair = lan.start_both(subject, &instance(150), &instance(100))?;
+    let mut first = start_quiet(&lan.a, subject, &instance(150))?;
+    first.await_log("Entering MASTER STATE")?;
+    let mut second = start_quiet(&lan.b, subject, &instance(100))?;
+    second.await_log("Entering BACKUP STATE")?;
+    lan.await_adverts_of(&instance(150), 2)?;
     // The onlooker learns the MAC by asking, and the switch from what comes by.
     ping(&lan)?;
     assert_eq!(neighbour(&lan)?, "00:00:5e:00:01:33");
-    let first = port(&lan)?;
-    pair.a.crash();
+    let place = port(&lan)?;
+    first.crash();
     lan.cable_a.cut()?;
-    pair.b.await_log("Entering MASTER STATE")?;
+    second.await_log("Entering MASTER STATE")?;
     // Both carry the MAC, so the switch has learned its place once the second came through.
     lan.await_adverts_of(&instance(100), 2)?;
     ping(&lan)?;
     assert_eq!(neighbour(&lan)?, "00:00:5e:00:01:33");
-    assert_ne!(port(&lan)?, first, "the MAC moves to the other port of the switch");
+    assert_ne!(port(&lan)?, place, "the MAC moves to the other port of the switch");
     Ok(())
 }
 
@@ -338,7 +349,66 @@ fn a_virtual_mac_is_taken_over_from_frr() -> Result<()> {
     Ok(())
 }
 
+/// A frame of IGMP with the virtual MAC: the reports that a switch would learn it from.
+fn is_report(frame: &Frame) -> bool {
+    source_mac(frame) == MAC && frame.bytes[12..14] == [8, 0] && frame.bytes.get(23) == Some(&2)
+}
+
+fn without_local_igmp_a_backup_does_not_attract_the_mac(subject: &Subject) -> Result<()> {
+    let mut lan = Lan::new()?;
+    let mut master = start_quiet(&lan.b, subject, &instance(150))?;
+    master.await_log("Entering MASTER STATE")?;
+    let mut backup = start_quiet(&lan.a, subject, &instance(100))?;
+    backup.await_log("Entering BACKUP STATE")?;
+    assert_eq!(sysctl(&lan.a, "ipv4/igmp_link_local_mcast_reports")?, "0");
+    lan.await_adverts_of(&instance(150), 15)?;
+    assert!(!lan.wire.frames()?.iter().any(is_report));
+    assert!(backup.stop()?.success());
+    assert_eq!(sysctl(&lan.a, "ipv4/igmp_link_local_mcast_reports")?, "1");
+    Ok(())
+}
+
+/// The reference goes on with a link that is down.
+#[test]
+fn a_mac_that_is_taken_is_a_fault_until_it_is_free() -> Result<()> {
+    let lan = Lan::new()?;
+    ip(&lan.a, "link add other link eth0 address 00:00:5e:00:01:33 type macvlan mode private")?;
+    lan.a.set_up("other", true)?;
+    let mut daemon = lan.start_a(&Subject::ours()?, &[instance(150)])?;
+    daemon.await_log("cannot make vrrp.51 on eth0")?;
+    daemon.await_log("Entering FAULT STATE")?;
+    lan.a.del_link("other")?;
+    daemon.await_log("Entering MASTER STATE")?;
+    Ok(())
+}
+
+/// As the reference writes it, to a place that all of its processes share.
+#[test]
+fn dumps_name_the_link() -> Result<()> {
+    let lan = Lan::new()?;
+    let folder = Folder::new()?;
+    let a = instance(150).with("vmac_xmit_base").with("use_vmac_addr");
+    let path = folder.path("");
+    let path = path.display();
+    let dumps = format!("state_dump_file {path}data\n    json_dump_file {path}json");
+    let config = lab::config::file([&a]).replace("router_id lab", &dumps);
+    let mut daemon = lab::Daemon::start(&lan.a, &Subject::ours()?, &config)?;
+    daemon.await_log("Entering MASTER STATE")?;
+    daemon.signal(Role::Core, Signal::SIGUSR1)?;
+    let text = folder.await_text("data", "192.0.2.100/24")?;
+    for line in [
+        "   Use VMAC, i/f name vrrp.51, is_up = true, xmit_base = true",
+        "   Use VMAC for VIPs on other interfaces",
+        "   Interface = vrrp.51, vmac on eth0, xmit base i/f",
+        "     192.0.2.100/24 dev vrrp.51@eth0 scope global set",
+    ] {
+        assert!(text.lines().any(|l| l == line), "no '{line}' in\n{text}");
+    }
+    Ok(())
+}
+
 on_both!(
+    without_local_igmp_a_backup_does_not_attract_the_mac,
     adverts_and_announcements_carry_the_virtual_mac,
     the_link_is_a_private_macvlan_with_the_settings_of_a_virtual_router,
     a_backup_takes_over_with_the_same_mac,

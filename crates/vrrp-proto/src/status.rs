@@ -8,11 +8,11 @@ use crate::event::{Cause, Reason, State};
 use crate::fib::FibEntry;
 use crate::instance::{Instance, Master};
 use crate::node::Node;
+use crate::vmac::VmacKey;
 use core::net::IpAddr;
 use core::time::Duration;
 use model::VrrpInstance;
 use model::net::Address;
-use crate::vmac::VmacKey;
 use types::{Family, IfIndex, InstanceId, Mono, Priority};
 
 /// One instance, as it is now.
@@ -58,6 +58,11 @@ impl<'a> Status<'a> {
     /// Name of the virtual link that carries its MAC.
     pub fn vmac(self) -> Option<&'a str> {
         self.0.vmac.as_deref()
+    }
+
+    /// Whether the interface, or the virtual link on it, is there.
+    pub fn has_link(self) -> bool {
+        self.0.home.is_some()
     }
 
     /// The master that a backup follows: address and priority.

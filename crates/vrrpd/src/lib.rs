@@ -10,6 +10,7 @@ mod exec;
 mod facts;
 mod fib_watch;
 mod garp;
+mod igmp;
 mod linkbeat;
 mod main_loop;
 mod promote;

@@ -9,6 +9,7 @@ use crate::dump;
 use crate::exec::{Exec, Object, Results};
 use crate::facts;
 use crate::fib_watch::FibWatch;
+use crate::igmp::LocalIgmp;
 use crate::linkbeat::Linkbeat;
 use crate::promote::Promote;
 use crate::report::{self, Line, Report, ToCore};
@@ -70,6 +71,7 @@ pub(crate) struct VrrpRole {
     syncd: Syncd,
     linkbeat: Linkbeat,
     vmacs: VirtualLinks,
+    igmp: LocalIgmp,
     fib: FibWatch,
     /// While the actions of a reload are queued.
     reloading: bool,
@@ -120,6 +122,7 @@ impl VrrpRole {
             syncd,
             linkbeat: Linkbeat::default(),
             vmacs: VirtualLinks::default(),
+            igmp: LocalIgmp::default(),
             fib: FibWatch::default(),
             lateness: Lateness::default(),
             reloading: false,
@@ -505,6 +508,9 @@ impl VrrpRole {
         let VrrpSetup { global, vrrp, tracks, values, options, .. } = *setup;
         set_name(&global);
         self.lateness.configure(&global, global.vrrp_process.rt_priority);
+        if global.disable_local_igmp {
+            self.igmp.disable();
+        }
         let facts = self.running.take().map(|r| r.facts).unwrap_or_default();
         self.running = Some(Running { options, global: global.clone(), facts });
         let now = clock::now();
@@ -596,6 +602,7 @@ impl VrrpRole {
         if !self.options().dont_release {
             self.vmacs.restore();
         }
+        self.igmp.restore();
         self.syncd.stop();
         self.report.retry(&mut self.core);
         let _ = self.core.flush_wait(LAST_WORDS);

@@ -90,9 +90,7 @@ impl VirtualLinks {
     }
 
     fn make_now(&mut self, spec: &LinkSpec) -> io::Result<()> {
-        // An ipvlan carries adverts only, and leaves everything as it is.
-        let vmac = spec.kind.mac().is_some();
-        let v4 = vmac && spec.family == Family::V4;
+        let v4 = spec.kind.mac().is_some() && spec.family == Family::V4;
         if v4 {
             self.prepare_host();
         }
@@ -101,68 +99,30 @@ impl VirtualLinks {
             batch.del_link(index.0);
             run(&mut batch)?;
         }
-        let kind = kind(spec.kind);
-        let index = match spec.existing {
-            Some(index) => {
-                let change = LinkChange {
-                    mac: spec.kind.mac(),
-                    name: Some(spec.name.to_string()),
-                    master: Some(spec.master.map_or(0, |m| m.0)),
-                    group: Some(spec.group),
-                    kind: Some(kind),
-                    ..LinkChange::default()
-                };
-                batch.change_link(LinkRef::Index(index.0), &change);
-                run(&mut batch)?;
-                index.0
+        let index = obtain(spec, &mut batch)?;
+        let known = self.made.get(&spec.name).is_some_and(|m| m.index == index);
+        if let Err(e) = settle(spec, index, !known, &mut batch) {
+            if spec.existing.is_none() {
+                batch.del_link(index);
+                // The failure before it is the one to tell of.
+                let _ = run(&mut batch);
             }
-            None => {
-                batch.add_link(&NewLink {
-                    mac: spec.kind.mac(),
-                    group: spec.group,
-                    master: spec.master.map(|m| m.0),
-                    ..NewLink::new(&spec.name, spec.parent.0, kind)
-                });
-                run(&mut batch)?;
-                nix::net::if_::if_nametoindex(&*spec.name)?
-            }
-        };
-        if !spec.ipv6 {
-            set(Family::V6, &spec.name, "disable_ipv6", 1);
+            return Err(e);
         }
-        let mut quiet = LinkChange {
-            addr_gen_mode: (vmac && spec.ipv6).then_some(AddrGenMode::None),
-            ..LinkChange::default()
-        };
-        if v4 {
-            // Answers are given for its own addresses only, adverts of other routers are taken
-            // although their source is reached by the interface below.
-            quiet.ipv4 = vec![
-                (Ipv4Key::ArpIgnore, 1),
-                (Ipv4Key::AcceptLocal, 1),
-                (Ipv4Key::RpFilter, 0),
-                (Ipv4Key::PromoteSecondaries, 1),
-            ];
-        }
-        batch.change_link(LinkRef::Index(index), &quiet);
-        let fresh = !self.made.contains_key(&spec.name);
-        if fresh || spec.existing.is_none() {
-            let up = LinkChange { up: Some(true), ..LinkChange::default() };
-            batch.change_link(LinkRef::Index(index), &up);
-        }
-        run(&mut batch)?;
         let user = spec.user.clone();
         let made = Made { index, user, parent: spec.parent, v4 };
         self.made.insert(spec.name.clone(), made);
         if v4 {
             self.prepare_parent(spec);
         }
-        match (spec.existing, fresh) {
+        match (spec.existing, known) {
             (None, _) => {
                 log::info!("({}): Success creating VMAC interface {}", spec.user, spec.name)
             }
-            (Some(_), true) => log::info!("({}) Found matching interface {}", spec.user, spec.name),
-            (Some(_), false) => log::info!("({}) put interface {} right", spec.user, spec.name),
+            (Some(_), false) => {
+                log::info!("({}) Found matching interface {}", spec.user, spec.name)
+            }
+            (Some(_), true) => log::info!("({}) put interface {} right", spec.user, spec.name),
         }
         Ok(())
     }
@@ -228,6 +188,61 @@ impl VirtualLinks {
         }
         self.checks = Some(saved);
     }
+}
+
+/// Makes the link, or changes the one that is to become it; its index.
+fn obtain(spec: &LinkSpec, batch: &mut Batch) -> io::Result<u32> {
+    let kind = kind(spec.kind);
+    if let Some(index) = spec.existing {
+        let change = LinkChange {
+            mac: spec.kind.mac(),
+            name: Some(spec.name.to_string()),
+            master: Some(spec.master.map_or(0, |m| m.0)),
+            group: Some(spec.group),
+            kind: Some(kind),
+            ..LinkChange::default()
+        };
+        batch.change_link(LinkRef::Index(index.0), &change);
+        run(batch)?;
+        return Ok(index.0);
+    }
+    batch.add_link(&NewLink {
+        mac: spec.kind.mac(),
+        group: spec.group,
+        master: spec.master.map(|m| m.0),
+        ..NewLink::new(&spec.name, spec.parent.0, kind)
+    });
+    run(batch)?;
+    Ok(nix::net::if_::if_nametoindex(&*spec.name)?)
+}
+
+/// Has the settings of a link fit its use, then sets it up. An ipvlan carries adverts only, and
+/// is left as the kernel makes it.
+fn settle(spec: &LinkSpec, index: u32, up: bool, batch: &mut Batch) -> io::Result<()> {
+    let vmac = spec.kind.mac().is_some();
+    if !spec.ipv6 {
+        set(Family::V6, &spec.name, "disable_ipv6", 1);
+    }
+    let mut quiet = LinkChange {
+        addr_gen_mode: (vmac && spec.ipv6).then_some(AddrGenMode::None),
+        ..LinkChange::default()
+    };
+    if vmac && spec.family == Family::V4 {
+        // Answers are given for its own addresses only, adverts of other routers are taken
+        // although their source is reached by the interface below.
+        quiet.ipv4 = vec![
+            (Ipv4Key::ArpIgnore, 1),
+            (Ipv4Key::AcceptLocal, 1),
+            (Ipv4Key::RpFilter, 0),
+            (Ipv4Key::PromoteSecondaries, 1),
+        ];
+    }
+    batch.change_link(LinkRef::Index(index), &quiet);
+    if up {
+        let up = LinkChange { up: Some(true), ..LinkChange::default() };
+        batch.change_link(LinkRef::Index(index), &up);
+    }
+    run(batch)
 }
 
 /// Interfaces with settings of IPv4, and `default`.

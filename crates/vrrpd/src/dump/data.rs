@@ -17,7 +17,7 @@ pub fn text(node: &Node) -> String {
     text.push_str("------< VRRP Topology >------\n");
     for status in node.instances() {
         // Writing to a string cannot fail.
-        let _ = instance(&mut text, status);
+        let _ = instance(&mut text, node, status);
     }
     text
 }
@@ -28,7 +28,7 @@ fn lines<'a>(entries: impl Iterator<Item = &'a FibEntry>, rules: bool) -> String
     wanted.map(|e| format!("     {}\n", fib::line(e))).collect()
 }
 
-fn instance(out: &mut String, s: Status<'_>) -> core::fmt::Result {
+fn instance(out: &mut String, node: &Node, s: Status<'_>) -> core::fmt::Result {
     let c = s.config();
     let dev = c.interface.as_deref().unwrap_or("not configured");
     writeln!(out, " VRRP Instance = {}", c.name)?;
@@ -53,7 +53,10 @@ fn instance(out: &mut String, s: Status<'_>) -> core::fmt::Result {
     }
     writeln!(out, "   Last transition = {}", super::stamp(s.since().0))?;
     writeln!(out, "   Master down timer = {} usecs", s.master_down().as_micros())?;
-    writeln!(out, "   Interface = {dev}")?;
+    match s.vmac() {
+        Some(vmac) => virtual_link(out, s, vmac, dev)?,
+        None => writeln!(out, "   Interface = {dev}")?,
+    }
     if let Some(src) = s.binding().0 {
         let from = if c.source.is_some() { " (from configuration)" } else { "" };
         writeln!(out, "   Using src_ip = {src}{from}")?;
@@ -82,12 +85,12 @@ fn instance(out: &mut String, s: Status<'_>) -> core::fmt::Result {
     }
     writeln!(out, "   Virtual IP ({}):", c.vips.len())?;
     for (vip, _, on) in s.addresses().filter(|(_, excluded, _)| !excluded) {
-        writeln!(out, "     {}", line::address(vip, dev, on.is_some()))?;
+        writeln!(out, "     {}", line::address(vip, &node.device_of(s, vip), on.is_some()))?;
     }
     if !c.evips.is_empty() {
         writeln!(out, "   Virtual IP Excluded :")?;
         for (vip, _, on) in s.addresses().filter(|(_, excluded, _)| *excluded) {
-            writeln!(out, "     {}", line::address(vip, dev, on.is_some()))?;
+            writeln!(out, "     {}", line::address(vip, &node.device_of(s, vip), on.is_some()))?;
         }
     }
     for (rules, title) in [(false, "Virtual Routes"), (true, "Virtual Rules")] {
@@ -108,4 +111,25 @@ fn instance(out: &mut String, s: Status<'_>) -> core::fmt::Result {
         }
     }
     Ok(())
+}
+
+fn virtual_link(out: &mut String, s: Status<'_>, name: &str, dev: &str) -> core::fmt::Result {
+    let c = s.config();
+    let (there, base) = (s.has_link(), c.vmac_xmit_base);
+    if let Some(vmac) = &c.vmac {
+        let up = format!("is_up = {there}, xmit_base = {base}");
+        writeln!(out, "   Use VMAC, i/f name {name}, {up}")?;
+        if let Some(mac) = vmac.mac {
+            let octets = mac.map(|octet| format!("{octet:02x}"));
+            writeln!(out, "     MAC = {}", octets.join(":"))?;
+        }
+    } else {
+        writeln!(out, "   Use IPVLAN, i/f name {name}, is_up = {there}")?;
+    }
+    if c.vmac_addr {
+        writeln!(out, "   Use VMAC for VIPs on other interfaces")?;
+    }
+    let kind = if c.vmac.is_some() { "vmac" } else { "ipvlan" };
+    let base = if base { ", xmit base i/f" } else { "" };
+    writeln!(out, "   Interface = {name}, {kind} on {dev}{base}")
 }

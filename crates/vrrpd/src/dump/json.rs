@@ -11,7 +11,7 @@ use vrrp_proto::{FibEntry, Node, State, Status};
 
 /// The file: one line.
 pub fn text(node: &Node, global: &Global) -> String {
-    let entries: Vec<Entry<'_>> = node.instances().map(Entry::of).collect();
+    let entries: Vec<Entry<'_>> = node.instances().map(|s| Entry::of(node, s)).collect();
     let mut bytes = Vec::new();
     let mut out = Serializer::with_formatter(&mut bytes, AsReference);
     let written = match global.dumps.json_version {
@@ -130,14 +130,13 @@ const fn number(state: State) -> u8 {
 }
 
 impl<'a> Entry<'a> {
-    fn of(s: Status<'a>) -> Self {
+    fn of(node: &Node, s: Status<'a>) -> Self {
         let (c, n) = (s.config(), s.counters());
         let set = s.state() == State::Master;
-        let dev = c.interface.as_deref().unwrap_or_default();
         let lines = |excluded: bool| {
             s.addresses()
                 .filter(|(_, e, _)| *e == excluded)
-                .map(|(a, _, on)| line::address(a, dev, on.is_some()))
+                .map(|(a, _, on)| line::address(a, &node.device_of(s, a), on.is_some()))
                 .collect()
         };
         let fibs = |rules: bool| {
@@ -150,7 +149,7 @@ impl<'a> Entry<'a> {
             skip_check_adv_addr: c.skip_check_adv_addr.into(),
             strict_mode: c.strict.into(),
             vmac_ifname: s.vmac().unwrap_or_default(),
-            ifp_ifname: s.vmac().filter(|_| !c.vmac_xmit_base).or(c.interface.as_deref()),
+            ifp_ifname: s.vmac().or(c.interface.as_deref()),
             master_priority: s.master().filter(|_| !set).map_or(0, |(_, priority)| priority.0),
             last_transition: Seconds(super::wall_of(s.since().0)),
             garp_delay: c.garp.master_delay.as_secs_f64(),

@@ -6,8 +6,8 @@ use model::net::Address;
 use netlink::addr as ifa;
 
 /// `ADDR[/LEN] [brd A] dev IF scope S [label L] ... [set]`; the length of a
-/// host address is left out.
-pub fn address(a: &Address, default_dev: &str, set: bool) -> String {
+/// host address is left out. `dev` is where it goes.
+pub fn address(a: &Address, dev: &str, set: bool) -> String {
     let mut line = a.prefix.addr.to_string();
     let mut put = |text: core::fmt::Arguments<'_>| {
         let _ = line.write_fmt(text);
@@ -18,7 +18,7 @@ pub fn address(a: &Address, default_dev: &str, set: bool) -> String {
     if let Some(b) = a.broadcast {
         put(format_args!(" brd {b}"));
     }
-    put(format_args!(" dev {}", a.dev.as_deref().unwrap_or(default_dev)));
+    put(format_args!(" dev {dev}"));
     if a.use_vmac {
         put(format_args!(" use_vmac"));
     }

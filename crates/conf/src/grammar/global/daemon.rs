@@ -95,6 +95,7 @@ pub static DAEMON: &[Keyword] = &[
         .set(|cx, a| cx.build.config.global.default_interface = a.opt_string(0)),
     kw("disable_local_igmp", "No IGMP reports for link-local groups while running.")
         .default("off")
+        .acted()
         .set(|cx, _| cx.build.config.global.disable_local_igmp = true),
     kw("umask", "File mode bits that created files do not get: octal, or IRUSR|IWGRP...")
         .args(&[word("BITS")])
