@@ -330,6 +330,29 @@ fn a_route_that_somebody_replaces_is_put_back() -> Result<()> {
     Ok(())
 }
 
+/// Of an IPv6 route the kernel removes single hops, and adds none to those that are left.
+#[test]
+fn a_route_that_loses_a_hop_is_made_whole() -> Result<()> {
+    let mut lan = lan()?;
+    let a = instance(
+        &["2001:db8:1::/48 nexthop via 2001:db8::fe dev eth0 nexthop via 2001:db8::fd dev eth0"],
+        &[&format!("{RULE} table 100 priority 1000")],
+    );
+    let mut daemon = lan.start_a(&Subject::ours()?, std::slice::from_ref(&a))?;
+    await_fib(&lan.a, "1000:", true)?;
+    lan.await_adverts_of(&a, 2)?;
+    for hop in ["fd", "fe"] {
+        ip(&lan.a, &format!("-6 route del 2001:db8:1::/48 via 2001:db8::{hop} dev eth0"))?;
+        daemon.await_log("route 2001:db8:1::/48 was gone: put back")?;
+        await_that(&lan.a, |lines| {
+            let route = lines.iter().find(|line| line.contains("2001:db8:1::/48"));
+            let has = |via: &str| route.is_some_and(|r| r.contains(via));
+            has("via 2001:db8::fe") && has("via 2001:db8::fd")
+        })?;
+    }
+    Ok(())
+}
+
 /// Routes and rules of the large take-over.
 const MANY: u16 = 3_000;
 

@@ -219,6 +219,8 @@ pub enum Event {
         /// What happened.
         news: FibNews,
     },
+    /// So many more static routes and rules are put back.
+    MoreStaticRestored(usize),
     /// `vrrp_startup_delay` begins.
     StartupDelay(Duration),
     /// It is over.
@@ -346,6 +348,8 @@ pub enum InstanceEvent {
         /// What happened.
         news: FibNews,
     },
+    /// So many more routes and rules are put back.
+    MoreRestored(usize),
     /// A backup learned who is master.
     MasterSet {
         /// The address.

@@ -15,6 +15,10 @@ use std::collections::{HashMap, HashSet};
 use std::sync::Arc;
 use types::{IfIndex, Prefix};
 
+/// Entries that are put back at once and told of one by one; an interface that
+/// comes back may bring thousands.
+const TOLD_EACH: usize = 20;
+
 /// A route or a rule of the configuration.
 #[derive(Debug, Clone, PartialEq, Eq, Hash)]
 pub enum FibEntry {
@@ -179,11 +183,13 @@ pub(crate) struct Held {
     refused: Option<i32>,
     /// It went, and is not watched: it stays away.
     given_up: bool,
+    /// The kernel's list lacks it as it should be; some of it may be there.
+    damaged: bool,
 }
 
 impl Held {
     fn new(entry: FibEntry) -> Self {
-        Held { entry, hold: Hold::default(), refused: None, given_up: false }
+        Held { entry, hold: Hold::default(), refused: None, given_up: false, damaged: false }
     }
 
     /// Whether the kernel can hold it: every interface that it leads to is
@@ -290,6 +296,11 @@ impl Fib {
         match held.entry.ways(links) {
             Ok(ways) => {
                 let (entry, ways) = (held.entry.clone(), Arc::new(ways));
+                if core::mem::take(&mut held.damaged) {
+                    // The kernel adds no hop to what is left of a route.
+                    let (entry, ways) = (entry.clone(), ways.clone());
+                    out.actions.push(Action::DelFib { owner, entry, ways, best_effort: true });
+                }
                 held.hold.ask(ways.clone());
                 out.actions.push(Action::AddFib { owner, entry, ways });
                 None
@@ -302,6 +313,7 @@ impl Fib {
     pub fn remove(&mut self, n: usize, owner: Owner, out: &mut Out) {
         let Some(held) = self.held.get_mut(n) else { return };
         held.refused = None;
+        held.damaged = false;
         if let Some(ways) = held.hold.release() {
             let entry = held.entry.clone();
             out.actions.push(Action::DelFib { owner, entry, ways, best_effort: false });
@@ -339,14 +351,16 @@ impl Fib {
     }
 
     /// Puts in place what is wanted and is not: after interfaces changed, or
-    /// after entries are new. `told` hears of what was missing or is refused.
+    /// after entries are new. `told` hears of the first ones that were missing;
+    /// how many more there are is the result.
     pub fn repair(
         &mut self,
         owner: Owner,
         links: &Links,
         out: &mut Out,
-        mut told: impl FnMut(&mut Out, FibEntry, FibNews),
-    ) {
+        mut told: impl FnMut(&mut Out, FibEntry),
+    ) -> usize {
+        let mut restored = 0usize;
         for n in 0..self.held.len() {
             let need = self.need(n, links);
             if need == Need::Nothing {
@@ -356,10 +370,14 @@ impl Fib {
                 && let Some(held) = self.held.get(n)
                 && held.refused.is_none()
             {
-                told(out, held.entry.clone(), FibNews::Restored);
+                restored += 1;
+                if restored <= TOLD_EACH {
+                    told(out, held.entry.clone());
+                }
             }
             self.add(n, owner, links, out);
         }
+        restored.saturating_sub(TOLD_EACH)
     }
 
     fn need(&mut self, n: usize, links: &Links) -> Need {
@@ -429,6 +447,7 @@ impl Fib {
         for held in self.held.iter_mut().filter(|h| h.entry.is_watched() && h.hold.on.is_some()) {
             held.hold.owed = 0;
             held.hold.confirmed = there.contains(&held.entry);
+            held.damaged = !held.hold.confirmed;
         }
     }
 }

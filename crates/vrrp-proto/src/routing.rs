@@ -61,10 +61,13 @@ impl Instance {
     /// and came back.
     pub fn repair_fib(&mut self, env: &mut Env<'_>) {
         let (id, name) = (self.id, self.name.clone());
-        self.fib.repair(Owner::Instance(id), env.links, env.out, |out, entry, news| {
-            let what = InstanceEvent::Fib { entry, news };
+        let more = self.fib.repair(Owner::Instance(id), env.links, env.out, |out, entry| {
+            let what = InstanceEvent::Fib { entry, news: FibNews::Restored };
             out.report(Event::Instance { id, name: name.clone(), what });
         });
+        if more > 0 {
+            self.report(env.out, InstanceEvent::MoreRestored(more));
+        }
     }
 }
 

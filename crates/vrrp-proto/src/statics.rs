@@ -4,7 +4,7 @@
 
 use crate::action::{Action, Out, Owner};
 use crate::event::Event;
-use crate::fib::{Fib, FibEntry, FibFact, Heard};
+use crate::fib::{Fib, FibEntry, FibFact, FibNews, Heard};
 use crate::input::AddrFact;
 use crate::instance::Vip;
 use crate::node::{At, Node};
@@ -156,8 +156,14 @@ impl Node {
 
     /// Puts static routes and rules where they belong.
     fn place_static_fib(&mut self, at: &mut At<'_>) {
-        let tell = |out: &mut Out, entry, news| out.report(Event::StaticFib { entry, news });
-        self.statics.fib.repair(Owner::Static, &self.links, at.out, tell);
+        let news = FibNews::Restored;
+        let tell = |out: &mut Out, entry| {
+            out.report(Event::StaticFib { entry, news: news.clone() });
+        };
+        let more = self.statics.fib.repair(Owner::Static, &self.links, at.out, tell);
+        if more > 0 {
+            at.out.report(Event::MoreStaticRestored(more));
+        }
     }
 
     /// The kernel tells of a static route or rule: one that somebody removed

@@ -43,6 +43,9 @@ impl fmt::Display for Event {
                 write!(f, "Restoring deleted static {entry}")
             }
             Event::StaticFib { entry, news } => write!(f, "static {entry}{}", News(news)),
+            Event::MoreStaticRestored(count) => {
+                write!(f, "Restoring {count} more deleted static routes and rules")
+            }
             Event::StartupDelay(d) => write!(f, "Delaying startup for {} seconds", Seconds(*d)),
             Event::StartupDelayOver => f.write_str("Delayed start completed"),
             Event::DebounceReduced { ifname, limit } => write!(
@@ -115,6 +118,9 @@ fn instance(f: &mut fmt::Formatter<'_>, name: &str, what: &InstanceEvent) -> fmt
             if *rules { "Rules" } else { "Routes" }
         ),
         E::Fib { entry, news } => write!(f, "({name}) {entry}{}", News(news)),
+        E::MoreRestored(count) => {
+            write!(f, "({name}) {count} more routes and rules were gone: put back")
+        }
         E::MasterSet { addr, was: None } => write!(f, "({name}) master set to {addr}"),
         E::MasterSet { addr, was: Some(was) } => {
             write!(f, "({name}) master changed from {was} to {addr}")
