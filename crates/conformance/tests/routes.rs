@@ -132,6 +132,21 @@ fn without_its_incoming_interface_a_tracked_rule_is_a_fault(subject: &Subject) -
     await_fib(&lan.a, "1000:", true)
 }
 
+fn dont_release_vrrp_leaves_them_but_not_the_static_ones(subject: &Subject) -> Result<()> {
+    let lan = lan()?;
+    let statics = "static_ipaddress {\n    192.0.2.80/24 dev eth0\n}\n";
+    let text = format!("{statics}{}", with_statics(&usual()));
+    let daemon = Daemon::start_with(&lan.a, subject, &text, &["-V"])?;
+    await_fib(&lan.a, "1000:", true)?;
+    assert!(daemon.stop()?.success());
+    let lines = all(&lan.a)?;
+    let has = |text: &str| lines.iter().any(|line| line.contains(text));
+    assert!([ROUTE, "1000:"].into_iter().all(has), "{lines:?}");
+    assert!(!["203.0.113.0", "203.0.114.0", "1001:"].into_iter().any(has), "{lines:?}");
+    assert!(!lan.a.has_addr([192, 0, 2, 80])?);
+    Ok(())
+}
+
 const STATIC: &str = "static_routes {\n    203.0.113.0/24 via 192.0.2.254 dev eth0\n    \
     203.0.114.0/24 dev eth1\n}\n\
     static_rules {\n    from 203.0.113.0/24 table 101 priority 1001\n}\n";
@@ -200,6 +215,7 @@ on_both!(
     static_ones_that_somebody_removes_are_restored,
     static_routes_come_back_with_their_interface,
     a_reload_changes_them,
+    dont_release_vrrp_leaves_them_but_not_the_static_ones,
 );
 
 /// The reference sets every route anew.

@@ -251,7 +251,7 @@ impl VrrpRole {
             Action::SocketRoom { id, bytes } => self.sockets.make_room(id, bytes),
             Action::AddAddr { owner, ifindex, addr, .. } => self.exec.add(owner, ifindex, addr),
             Action::DelAddr { owner, ifindex, addr, .. } => {
-                if self.leaving && self.options().dont_release {
+                if self.stays(owner) {
                     return;
                 }
                 if self.reloading && addr.prefix.addr.is_ipv4() {
@@ -268,7 +268,7 @@ impl VrrpRole {
                 self.exec.fib(owner, entry, &spec, true);
             }
             Action::DelFib { owner, entry, ways, .. } => {
-                if !(self.leaving && self.options().dont_release) {
+                if !self.stays(owner) {
                     let spec = Spec::of(&entry, &ways);
                     self.exec.fib(owner, entry, &spec, false);
                 }
@@ -280,6 +280,11 @@ impl VrrpRole {
             }
             Action::Report(event) => self.lines.push(Line::Event(event)),
         }
+    }
+
+    /// Whether what `owner` has is left in place at the end: only what a virtual router has is.
+    fn stays(&self, owner: Owner) -> bool {
+        self.leaving && owner != Owner::Static && self.options().dont_release
     }
 
     fn options(&self) -> VrrpOptions {
