@@ -298,6 +298,19 @@ fn processes_are_matched_and_counted() {
     assert_eq!(counted(&loaded), ["vrrp_track_process p has no process - ignoring it"]);
 }
 
+/// Such an object would wait forever for its process.
+#[test]
+fn a_process_name_that_none_can_have_is_told() {
+    let said = |lines: &str| {
+        let loaded = read(&format!("vrrp_track_process p {{\n{lines}\n}}\n"));
+        loaded.diags.iter().any(|d| d.text.contains("names have at most 15 bytes"))
+    };
+    assert!(said("process systemd-resolved"));
+    assert!(!said("process systemd-resolve"));
+    assert!(!said("process /usr/lib/systemd/systemd-resolved\nfull_command"));
+    assert!(!said("process /usr/lib/systemd/systemd-resolved -x"));
+}
+
 #[test]
 fn files_must_be_where_they_can_be_watched() {
     let said_of = |lines: &str| counted(&read(&format!("track_file f {{\n{lines}\n}}\n")));

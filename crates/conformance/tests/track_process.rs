@@ -8,7 +8,8 @@ use std::process::{Child, Command};
 
 use conformance::{Folder, Lan, VIP, on_both};
 use lab::config::Instance;
-use lab::{Context, Daemon, PATIENCE, Result, Subject};
+use lab::{Context, Daemon, PATIENCE, Result, Role, Subject, procs};
+use nix::sys::signal::Signal;
 
 /// The name of the host's own, in its own `/run`.
 const NAME: &str = "lab";
@@ -237,6 +238,28 @@ fn without_news_of_the_kernel_processes_are_looked_for() -> Result<()> {
     lan.await_advert_of(&Instance { priority: 130, ..own.clone() })?;
     drop(running);
     lan.await_advert_of(&own)?;
+    Ok(())
+}
+
+/// While nobody reads the news, more processes begin and end than there is room for.
+#[test]
+fn after_lost_news_all_processes_are_looked_at() -> Result<()> {
+    let lan = Lan::new()?;
+    let program = Program::new()?;
+    let text =
+        config(&[("p", format!("process {}\n    weight 30", program.name()))], &instance(100));
+    let text = format!("global_defs {{\n    process_monitor_rcv_bufs 2304\n}}\n{text}");
+    let mut daemon = start(&lan, &Subject::ours()?, &text)?;
+    daemon.await_log("Entering MASTER STATE")?;
+    daemon.signal(Role::Core, Signal::SIGSTOP)?;
+    procs::await_state(daemon.pid(), 'T');
+    for _ in 0..100 {
+        drop(program.start(&["0"])?);
+    }
+    let _running = program.start(&["1000"])?;
+    daemon.signal(Role::Core, Signal::SIGCONT)?;
+    daemon.log.clone().await_line(PATIENCE, "News of processes were lost")?;
+    daemon.await_log("Changing effective priority from 100 to 130")?;
     Ok(())
 }
 

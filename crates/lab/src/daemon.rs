@@ -1,5 +1,6 @@
 //! One running keepalived: started in a host, watched, signalled, killed, and always ended.
 
+use std::ffi::OsString;
 use std::os::unix::process::ExitStatusExt;
 use std::path::{Path, PathBuf};
 use std::process::{Child, ExitStatus, Stdio};
@@ -71,15 +72,34 @@ impl Daemon {
     /// When it cannot be started.
     pub fn start_with(host: &Host, subject: &Subject, config: &str, more: &[&str]) -> Result<Self> {
         let folder = Folder::new()?;
+        let options =
+            [("-p", Role::Core), ("-r", Role::Vrrp), ("-c", Role::Checker), ("-b", Role::Bfd)];
+        let files = options.map(|(option, role)| (option, folder.pid_file(role)));
+        let files = files.iter().map(|(option, file)| [(*option).into(), file.into()]);
+        let arguments: Vec<OsString> =
+            files.flatten().chain(more.iter().map(|word| word.into())).collect();
+        Self::launch(host, subject, config, folder, &arguments)
+    }
+
+    /// [`Daemon::start`] with the pid files that it chooses by itself.
+    ///
+    /// # Errors
+    /// When it cannot be started.
+    pub fn start_with_own_pid_files(host: &Host, subject: &Subject, config: &str) -> Result<Self> {
+        Self::launch(host, subject, config, Folder::new()?, &[])
+    }
+
+    fn launch(
+        host: &Host,
+        subject: &Subject,
+        config: &str,
+        folder: Folder,
+        arguments: &[OsString],
+    ) -> Result<Self> {
         fs::write(folder.config(), config).context(|| "cannot write the configuration")?;
         let mut command = subject.command();
         command.args(["-n", "-l", "-D", "-G", "-f"]).arg(folder.config());
-        for (option, role) in
-            [("-p", Role::Core), ("-r", Role::Vrrp), ("-c", Role::Checker), ("-b", Role::Bfd)]
-        {
-            command.arg(option).arg(folder.pid_file(role));
-        }
-        command.args(more).stdout(Stdio::piped()).stderr(Stdio::piped());
+        command.args(arguments).stdout(Stdio::piped()).stderr(Stdio::piped());
         let mut child = host.spawn(&mut command)?;
         let log = Log::default();
         if let Some(pipe) = child.stdout.take() {

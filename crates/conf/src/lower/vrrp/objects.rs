@@ -407,6 +407,9 @@ pub fn open_process(cx: &mut Cx<'_>, a: &Args<'_>) {
     cx.build.vrrp.objects.process = Some((a.whole(), process, Common::named(a)));
 }
 
+/// Longest name of a process (`TASK_COMM_LEN` less its NUL).
+const COMM_LEN: usize = 15;
+
 /// The end of a `vrrp_track_process`.
 pub fn close_process(cx: &mut Cx<'_>) {
     let Some((span, process, common)) = cx.build.vrrp.objects.process.take() else { return };
@@ -414,6 +417,14 @@ pub fn close_process(cx: &mut Cx<'_>) {
         let text = format!("vrrp_track_process {} has no process - ignoring it", common.name);
         cx.error(Code::Missing, span, text);
         return;
+    }
+    if !process.full_command && process.process.len() > COMM_LEN {
+        let text = format!(
+            "vrrp_track_process {}: no process is called {}, names have at most {COMM_LEN} bytes",
+            common.name, process.process
+        );
+        let help = "add full_command and write the first word of the command line, as ps shows it";
+        cx.report(Diag::new(Level::Note, Code::BadValue, span, text).maybe_help(Some(help.into())));
     }
     finish(cx, Kind::Process, span, common, TrackKind::Process(process), 0);
 }
