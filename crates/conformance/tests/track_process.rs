@@ -175,6 +175,8 @@ fn parameters_are_compared_as_asked(subject: &Subject) -> Result<()> {
     for (arguments, expected) in cases {
         let before: Vec<_> = objects.iter().map(|(name, _)| gained(&daemon, name)).collect();
         let running = program.start(arguments)?;
+        // The kernel tells of it a moment after it runs; the first object hears first.
+        daemon.await_log("Quorum gained for tracked process name")?;
         let flag = fence.start(&["1000"])?;
         daemon.await_log("Quorum gained for tracked process fence")?;
         for ((name, _), before) in objects.iter().zip(before) {

@@ -311,8 +311,8 @@ mod tests {
         let timeout = Duration::from_secs(1);
         let parent = script("/bin/sh", &["-c", &body]);
         let pid = r.start(Mono::ZERO, &parent, &[], Some(timeout), 1).unwrap();
-        drop(writer);
         std::io::Read::read_exact(&mut reader, &mut [0]).unwrap();
+        drop(writer);
         assert_eq!(r.tick(Mono::ZERO + timeout), [1]);
         let exit = end_of(pid);
         assert_eq!(exit, Exit::Signal(15));

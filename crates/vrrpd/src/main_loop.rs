@@ -141,10 +141,10 @@ impl VrrpRole {
                 return self.leave();
             }
             self.update_interest()?;
-            let deadline = self.deadline();
+            let due = self.due();
+            // Work that waits is gone on with at once.
+            let deadline = if self.has_work() { Some(Mono::ZERO) } else { due };
             self.poll.wait(deadline, &mut ready).map_err(fatal("cannot wait"))?;
-            // Work that waits has no time to be late for.
-            let due = deadline.filter(|_| !self.has_work());
             if let Some(late) = self.lateness.check(due, clock::now()) {
                 self.tell(&VrrpToCore::Late(late));
             }
@@ -168,11 +168,8 @@ impl VrrpRole {
         self.exec.has_work() || self.vmacs.has_work()
     }
 
-    /// When the loop must wake up without news.
-    fn deadline(&self) -> Option<Mono> {
-        if self.has_work() {
-            return Some(Mono::ZERO);
-        }
+    /// When the next timer is due.
+    fn due(&self) -> Option<Mono> {
         let node = self.node.as_ref().and_then(Node::deadline);
         let facts = self.running.as_ref().and_then(|r| r.facts.deadline());
         [node, facts, self.sockets.deadline(), self.linkbeat.deadline()].into_iter().flatten().min()

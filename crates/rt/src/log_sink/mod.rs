@@ -16,6 +16,7 @@ mod output;
 use ipc::Role;
 use ipc::msg::LogSetup;
 use log::{Level, LevelFilter, Log, Metadata, Record};
+use nix::sys::signal::{SigSet, SigmaskHow};
 use std::path::PathBuf;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::mpsc::{Receiver, SyncSender, TrySendError, sync_channel};
@@ -152,8 +153,14 @@ pub fn install(sinks: &Sinks) {
 pub fn start_writers() {
     let Ok(mut way) = LOGGER.way.write() else { return };
     if let Way::Direct(outputs) = &mut *way {
+        // The threads inherit that they take no signal: whatever is for the process is its
+        // loop's, also what is handled only later.
+        let mask = SigSet::all().thread_swap_mask(SigmaskHow::SIG_SETMASK).ok();
         let outputs = std::mem::take(outputs);
         *way = Way::Queued(outputs.into_iter().filter_map(spawn_writer).collect());
+        if let Some(mask) = mask {
+            let _ = mask.thread_set_mask();
+        }
     }
 }
 
