@@ -1,9 +1,12 @@
 //! What becomes of virtual links: taken over, deleted by hand, losing what they sit on, reloaded.
 
-use conformance::{Lan, VIP, after, ip, on_both};
+use conformance::{Lan, VIP, VIP6, after, ip, on_both};
 use lab::config::{self, Instance};
 use lab::watch::Change;
-use lab::{Daemon, PATIENCE, Result, Subject};
+use lab::{Daemon, Frame, PATIENCE, Result, Subject};
+
+const MAC: [u8; 6] = [0, 0, 0x5e, 0, 1, 51];
+const MAC6: [u8; 6] = [0, 0, 0x5e, 0, 2, 51];
 
 fn instance(priority: u8) -> Instance {
     Instance::new(51, priority, &["192.0.2.100/24"]).with("use_vmac")
@@ -20,6 +23,30 @@ fn a_link_that_is_as_it_should_be_is_taken_over(subject: &Subject) -> Result<()>
     assert!(lan.a.addrs_by_index()?.contains(&(index, VIP.into())));
     assert!(daemon.stop()?.success());
     assert!(lan.a.index("vrrp.51").is_err());
+    Ok(())
+}
+
+fn a_name_that_is_another_kind_of_link_is_passed_over(subject: &Subject) -> Result<()> {
+    let lan = Lan::new()?;
+    ip(&lan.a, "link add mine link eth0 type macvlan mode bridge")?;
+    let index = lan.a.index("mine")?;
+    let a = Instance::new(51, 150, &["192.0.2.100/24"]).with("use_vmac mine");
+    let mut daemon = lan.start_a(subject, std::slice::from_ref(&a))?;
+    daemon.await_log("Success creating VMAC interface vrrp.51")?;
+    daemon.await_log("Entering MASTER STATE")?;
+    assert!(daemon.stop()?.success());
+    assert_eq!(lan.a.index("mine")?, index);
+    Ok(())
+}
+
+fn a_link_of_the_name_on_another_interface_is_replaced(subject: &Subject) -> Result<()> {
+    let lan = Lan::new()?;
+    lan.switch.attach(&lan.a, "eth1", &["198.51.100.1/24"])?;
+    ip(&lan.a, "link add mine link eth1 type macvlan mode private")?;
+    let a = Instance::new(51, 150, &["192.0.2.100/24"]).with("use_vmac mine");
+    let mut daemon = lan.start_a(subject, std::slice::from_ref(&a))?;
+    daemon.await_log("Entering MASTER STATE")?;
+    assert!(ip(&lan.a, "link")?.contains("mine@eth0"));
     Ok(())
 }
 
@@ -144,6 +171,78 @@ fn a_reload_can_begin_and_end_the_use_of_a_virtual_mac(subject: &Subject) -> Res
     Ok(())
 }
 
+fn an_ipv6_link_comes_back_with_its_interface(subject: &Subject) -> Result<()> {
+    let mut lan = Lan::new()?;
+    let a = Instance::new(51, 150, &["fe80::100/64", "2001:db8::100/64"]).with("use_vmac");
+    let mut daemon = lan.start_a(subject, std::slice::from_ref(&a))?;
+    for _ in 0..2 {
+        daemon.await_log("Entering MASTER STATE")?;
+        lan.watch_a.await_addr(PATIENCE, VIP6, true)?;
+        let virtual_mac = |f: &Frame| f.advert().is_some() && f.bytes[6..12] == MAC6;
+        lan.wire.clear()?;
+        lan.wire.await_frame(PATIENCE, virtual_mac)?;
+        lan.a.set_up("eth0", false)?;
+        daemon.await_log("Entering FAULT STATE")?;
+        lan.a.set_up("eth0", true)?;
+    }
+    daemon.await_log("Entering MASTER STATE")?;
+    Ok(())
+}
+
+fn unicast_adverts_leave_from_the_interface(subject: &Subject) -> Result<()> {
+    let mut lan = Lan::new()?;
+    let unicast = "unicast_peer {\n        192.0.2.9\n    }";
+    let a = instance(150).with("unicast_src_ip 192.0.2.1").with(unicast).with("vmac_xmit_base");
+    let mut daemon = lan.start_a(subject, std::slice::from_ref(&a))?;
+    daemon.await_log("Entering MASTER STATE")?;
+    let advert = lan.wire.await_frame(PATIENCE, |f| f.advert().is_some())?;
+    assert_ne!(advert.bytes[6..12], MAC);
+    let garp = lan.wire.await_announcement(PATIENCE, VIP.into())?;
+    assert_eq!(garp.bytes[6..12], MAC);
+    Ok(())
+}
+
+fn a_stop_without_release_leaves_link_and_address(subject: &Subject) -> Result<()> {
+    let mut lan = Lan::new()?;
+    let config = config::file([&instance(150)]);
+    let first = Daemon::start_with(&lan.a, subject, &config, &["--dont-release-vrrp"])?;
+    lan.watch_a.await_addr(PATIENCE, VIP, true)?;
+    let index = lan.a.index("vrrp.51")?;
+    assert!(first.stop()?.success());
+    assert!(lan.a.addrs_by_index()?.contains(&(index, VIP.into())));
+    let mut second = lan.start_a(subject, &[instance(150)])?;
+    second.await_log("Entering MASTER STATE")?;
+    assert_eq!(lan.a.index("vrrp.51")?, index);
+    Ok(())
+}
+
+/// Links are made one by one between adverts: a hundred more do not silence the one that is there.
+#[test]
+fn many_new_links_delay_no_advert() -> Result<()> {
+    let mut lan = Lan::new()?;
+    let stays = instance(150);
+    let mut daemon = lan.start_a(&Subject::ours()?, std::slice::from_ref(&stays))?;
+    daemon.await_log("Entering MASTER STATE")?;
+    lan.await_advert_of(&stays)?;
+    let all: Vec<Instance> = (101..=200)
+        .map(|n| Instance::new(n, 150, &[&format!("192.0.2.{n}/32")]).with("use_vmac"))
+        .chain([stays.clone()])
+        .collect();
+    daemon.reload(&config::file(&all))?;
+    lan.await_advert_of(&stays)?;
+    lan.watch_a.await_addr(PATIENCE, [192, 0, 2, 200], true)?;
+    daemon.reload(&config::file([&stays]))?;
+    daemon.await_log("Success removing VMAC interface vrrp.200")?;
+    lan.await_adverts_of(&stays, 3)?;
+    let sent = lan.wire.all_adverts()?;
+    let of_it: Vec<_> = sent.iter().filter(|(_, a)| a.vrid == 51 && a.priority == 150).collect();
+    for pair in of_it.windows(2) {
+        let gap = pair[1].0.since(pair[0].0);
+        assert!(gap < stays.master_down(), "a backup would have taken over: {gap:?}");
+    }
+    Ok(())
+}
+
 /// A change of the MAC alone is one of the link: the master stays one.
 #[test]
 fn a_reload_changes_the_mac_in_place() -> Result<()> {
@@ -154,7 +253,7 @@ fn a_reload_changes_the_mac_in_place() -> Result<()> {
     lan.watch_a.await_addr(PATIENCE, VIP, true)?;
     let index = lan.a.index("vrrp.51")?;
     daemon.reload(&config::file([&new]))?;
-    let changed = |f: &lab::Frame| f.advert().is_some() && f.bytes[6..12] == [2, 0, 0, 0, 0, 7];
+    let changed = |f: &Frame| f.advert().is_some() && f.bytes[6..12] == [2, 0, 0, 0, 0, 7];
     lan.wire.await_frame(PATIENCE, changed)?;
     assert_eq!(lan.a.index("vrrp.51")?, index);
     assert_eq!(lan.watch_a.removals(VIP)?, 0);
@@ -163,6 +262,8 @@ fn a_reload_changes_the_mac_in_place() -> Result<()> {
 
 on_both!(
     a_link_that_is_as_it_should_be_is_taken_over,
+    a_name_that_is_another_kind_of_link_is_passed_over,
+    a_link_of_the_name_on_another_interface_is_replaced,
     what_a_crash_has_left_is_put_right,
     a_link_deleted_by_hand_is_made_anew,
     a_link_set_down_by_hand_is_a_fault,
@@ -170,4 +271,7 @@ on_both!(
     an_interface_that_is_gone_takes_its_link_along_and_brings_it_back,
     a_reload_touches_only_the_links_that_change,
     a_reload_can_begin_and_end_the_use_of_a_virtual_mac,
+    an_ipv6_link_comes_back_with_its_interface,
+    unicast_adverts_leave_from_the_interface,
+    a_stop_without_release_leaves_link_and_address,
 );

@@ -501,6 +501,7 @@ impl Vmac {
         let vrf = |index: &IfIndex| links.get(*index).is_some_and(|l| l.vrf);
         Some(LinkSpec {
             name: self.name.clone()?,
+            instead_of: self.wish.given.clone().filter(|g| self.name.as_ref() != Some(g)),
             user: self.user.clone(),
             kind: self.wish.kind,
             parent: parent.index,

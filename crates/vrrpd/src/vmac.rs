@@ -94,8 +94,16 @@ impl VirtualLinks {
         if v4 {
             self.prepare_host();
         }
+        if let Some(given) = &spec.instead_of {
+            let (user, name) = (&spec.user, &spec.name);
+            log::warn!(
+                "({user}) {given} is in use and no private macvlan or ipvlan; {name} takes its place"
+            );
+        }
         let mut batch = Batch::open()?;
         if let Some(index) = spec.replaces {
+            let (user, name) = (&spec.user, &spec.name);
+            log::warn!("({user}) removing interface {name}, which is not on {}", spec.parent_name);
             batch.del_link(index.0);
             run(&mut batch)?;
         }

@@ -147,8 +147,10 @@ fn own_links(cx: &Cx<'_>) -> HashSet<String> {
     let generated = vrrp.instances.iter().filter_map(|draft| {
         let stacked = draft.made.vmac.is_some() || draft.made.ipvlan.is_some();
         let vrid = draft.given.vrid.filter(|_| stacked)?;
-        Some(format!("{prefix}.{vrid}"))
+        // The second is IPv6's where IPv4 has the first.
+        Some([format!("{prefix}.{vrid}"), format!("{prefix}6.{vrid}")])
     });
+    let generated = generated.flatten();
     generated.chain(vrrp.vmac_names.keys().cloned()).collect()
 }
 
