@@ -3,7 +3,7 @@
 use conformance::{Lan, VIP, VIP6, after, ip, on_both};
 use lab::config::{self, Instance};
 use lab::watch::Change;
-use lab::{Daemon, Frame, PATIENCE, Result, Subject};
+use lab::{Daemon, Frame, PATIENCE, Result, Role, Subject};
 
 const MAC: [u8; 6] = [0, 0, 0x5e, 0, 1, 51];
 const MAC6: [u8; 6] = [0, 0, 0x5e, 0, 2, 51];
@@ -213,6 +213,23 @@ fn a_stop_without_release_leaves_link_and_address(subject: &Subject) -> Result<(
     let mut second = lan.start_a(subject, &[instance(150)])?;
     second.await_log("Entering MASTER STATE")?;
     assert_eq!(lan.a.index("vrrp.51")?, index);
+    Ok(())
+}
+
+/// The reference ends when that happens.
+#[test]
+fn a_role_that_dies_finds_its_link_again() -> Result<()> {
+    let mut lan = Lan::new()?;
+    let mut daemon = lan.start_a(&Subject::ours()?, &[instance(150)])?;
+    daemon.await_log("Entering MASTER STATE")?;
+    lan.watch_a.await_addr(PATIENCE, VIP, true)?;
+    let (index, pid) = (lan.a.index("vrrp.51")?, daemon.role_pid(Role::Vrrp)?);
+    lab::procs::signal(pid, nix::sys::signal::Signal::SIGKILL)?;
+    daemon.await_respawn(Role::Vrrp, pid, PATIENCE)?;
+    daemon.await_log("Entering MASTER STATE")?;
+    assert_eq!(lan.a.index("vrrp.51")?, index);
+    assert!(daemon.stop()?.success());
+    assert!(lan.a.index("vrrp.51").is_err());
     Ok(())
 }
 

@@ -212,7 +212,9 @@ impl Script {
             self.answer_fib(owner, entry, added)?;
         }
         for spec in made {
-            let fact = link_of(&spec, 100 + self.links.len() as u32);
+            let index = spec.existing.map_or(100 + self.links.len() as u32, |i| i.0);
+            let fact = link_of(&spec, index);
+            self.links.retain(|l| l.index != fact.index);
             self.links.push(fact.clone());
             self.handle(Input::Link(fact))?;
             self.handle(Input::LinkDone { name: &spec.name, made: true })?;
@@ -491,8 +493,9 @@ pub fn link(words: &mut dyn Iterator<Item = &str>) -> Result<LinkFact, Error> {
         mtu: 1500,
         ..LinkFact::default()
     };
-    for word in words {
+    while let Some(word) = words.next() {
         match word {
+            "group" => fact.group = next(words, word)?,
             "up" => fact.up = true,
             "down" => fact.up = false,
             "no-multicast" => fact.multicast = false,

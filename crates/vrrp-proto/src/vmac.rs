@@ -230,10 +230,15 @@ impl Vmacs {
             vmac.progress = match (before, parent) {
                 // The kernel takes away what sits on a link that goes.
                 (_, None) => Progress::Nothing,
+                // What does not fit it yet, `place` will see.
                 (Progress::Asked, Some(parent)) => {
                     let made = vmac.name.as_deref().and_then(|n| links.named(n));
-                    let spec = vmac.spec(key, parent, links);
-                    made.filter(|l| l.set_up && spec.is_some_and(|s| s.fits(l)))
+                    let on_parent = |l: &&Link| {
+                        let kind = vmac.wish.kind;
+                        l.stacked.is_some_and(|s| s.parent == parent.index && s.kind.is_like(kind))
+                    };
+                    made.filter(|l| l.set_up)
+                        .filter(on_parent)
                         .map_or(before, |l| Progress::There(l.index))
                 }
                 (Progress::Changing(index), Some(parent)) => {
