@@ -3,20 +3,22 @@
 //! The kernel tells of processes in the first network namespace alone, so the daemon is started in
 //! the test's own, which must be that one, and enters the host's by itself.
 
+use std::os::unix::process::CommandExt;
 use std::path::PathBuf;
 use std::process::{Child, Command};
 
 use conformance::{Folder, Lan, VIP, on_both};
 use lab::config::Instance;
 use lab::{Context, Daemon, PATIENCE, Result, Role, Subject, procs};
-use nix::sys::signal::Signal;
+use nix::sys::signal::{Signal, killpg};
+use nix::unistd::Pid;
 
 /// The name of the host's own, in its own `/run`.
 const NAME: &str = "lab";
 
 /// A program of a name that no other test has.
 struct Program {
-    _folder: Folder,
+    folder: Folder,
     path: PathBuf,
 }
 
@@ -25,7 +27,8 @@ struct Running(Child);
 
 impl Drop for Running {
     fn drop(&mut self) {
-        let _ = self.0.kill();
+        // With what it has started.
+        let _ = killpg(Pid::from_raw(self.0.id().cast_signed()), Signal::SIGKILL);
         let _ = self.0.wait();
     }
 }
@@ -39,7 +42,7 @@ impl Program {
         let name = unique.rsplit_once("case-").map_or("x", |(_, end)| end);
         let path = folder.path(&format!("p{name}"));
         std::os::unix::fs::symlink("/bin/sleep", &path).context(|| "cannot name sleep anew")?;
-        Ok(Self { _folder: folder, path })
+        Ok(Self { folder, path })
     }
 
     fn name(&self) -> String {
@@ -47,7 +50,7 @@ impl Program {
     }
 
     fn start(&self, arguments: &[&str]) -> Result<Running> {
-        let child = Command::new(&self.path).args(arguments).spawn();
+        let child = Command::new(&self.path).args(arguments).process_group(0).spawn();
         Ok(Running(child.context(|| "cannot start a process")?))
     }
 }
@@ -215,7 +218,36 @@ fn a_restart_within_the_delay_is_not_told(subject: &Subject) -> Result<()> {
     Ok(())
 }
 
+/// Of two objects that only differ in the delay the one without it shows what has happened.
+fn a_fork_is_held_off_and_the_start_of_a_program_is_not(subject: &Subject) -> Result<()> {
+    let lan = Lan::new()?;
+    let program = Program::new()?;
+    std::fs::remove_file(&program.path).context(|| "cannot replace a program")?;
+    // Its name is the script's, and the shell in parentheses is a copy of the first one.
+    program.folder.script(
+        &program.name(),
+        "stay() { while :; do read line < $1; done; }\n\
+         if [ $2 = fork ]; then (stay $1); else stay $1; fi",
+    )?;
+    let gate = program.folder.path("gate");
+    nix::unistd::mkfifo(&gate, nix::sys::stat::Mode::S_IRWXU).context(|| "cannot make a fifo")?;
+    let gate = gate.to_string_lossy();
+    let lines = format!("process {}\n    quorum 2\n    weight 1", program.name());
+    let objects = [("held", format!("{lines}\n    fork_delay 3600")), ("fence", lines)];
+    let mut daemon = start(&lan, subject, &config(&objects, &instance(100)))?;
+    daemon.await_log("Entering MASTER STATE")?;
+    let forks = program.start(&[&gate, "fork"])?;
+    daemon.await_log("Quorum gained for tracked process fence")?;
+    assert_eq!(gained(&daemon, "held"), 0);
+    drop(forks);
+    daemon.await_log("Quorum lost for tracked process fence")?;
+    let _two = [program.start(&[&gate, "stay"])?, program.start(&[&gate, "stay"])?];
+    daemon.await_log("Quorum gained for tracked process held")?;
+    Ok(())
+}
+
 on_both!(
+    a_fork_is_held_off_and_the_start_of_a_program_is_not,
     a_process_with_a_weight_moves_the_priority,
     without_a_weight_it_is_a_fault_while_the_process_does_not_run,
     the_number_of_processes_has_bounds,

@@ -184,11 +184,14 @@ impl Watched {
             self.pending = None;
             return None;
         }
-        if !hold.is_zero() {
-            self.pending.get_or_insert(now + hold);
+        if self.pending.is_some() {
+            // What has brought it about decides how long it is held off.
             return None;
         }
-        self.pending = None;
+        if !hold.is_zero() {
+            self.pending = Some(now + hold);
+            return None;
+        }
         self.good = good;
         Some((self.id, good))
     }

@@ -124,8 +124,12 @@ fn a_fork_is_held_off_and_an_exec_is_not() {
     assert_eq!(p.changed(at(0), 10, &x), []);
     assert_eq!(p.forked(at(0), 10, 11), []);
     assert_eq!(p.deadline(), Some(at(100)));
-    assert_eq!(p.changed(at(50), 12, &x), [(ID, true)]);
+    // One more changes nothing about that.
+    assert_eq!(p.changed(at(50), 12, &x), []);
+    assert_eq!(p.ended(at(60), 11), []);
+    assert_eq!(p.ended(at(60), 12), []);
     assert_eq!(p.deadline(), None);
+    assert_eq!(p.changed(at(70), 13, &x), [(ID, true)]);
 }
 
 #[test]
