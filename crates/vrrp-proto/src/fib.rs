@@ -211,6 +211,8 @@ impl Held {
 pub(crate) struct Fib {
     held: Vec<Held>,
     index: HashMap<FibEntry, usize>,
+    /// One of them may be missing: it went, or was refused.
+    lacking: bool,
 }
 
 /// What an entry needs now.
@@ -345,6 +347,11 @@ impl Fib {
         }
     }
 
+    /// Whether one of them may be missing.
+    pub fn is_lacking(&self) -> bool {
+        self.lacking
+    }
+
     /// Whether any entry is wanted.
     pub fn is_set(&self) -> bool {
         self.held.iter().any(|h| h.hold.on.is_some())
@@ -361,6 +368,7 @@ impl Fib {
         mut told: impl FnMut(&mut Out, FibEntry),
     ) -> usize {
         let mut restored = 0usize;
+        self.lacking = false;
         for n in 0..self.held.len() {
             let need = self.need(n, links);
             if need == Need::Nothing {
@@ -392,11 +400,9 @@ impl Fib {
         match &held.hold.on {
             Some(on) if **on == ways => {
                 let missing = held.hold.owed == 0 && !held.hold.confirmed;
-                if missing && held.is_possible(links, None) {
-                    Need::Restoring
-                } else {
-                    Need::Nothing
-                }
+                let possible = held.is_possible(links, None);
+                self.lacking |= missing && !possible;
+                if missing && possible { Need::Restoring } else { Need::Nothing }
             }
             _ => Need::Asking,
         }
@@ -409,6 +415,7 @@ impl Fib {
         const ESRCH: i32 = 3;
         const EEXIST: i32 = 17;
         let held = self.index.get(entry).and_then(|n| self.held.get_mut(*n))?;
+        self.lacking |= fact != FibFact::Added;
         match fact {
             FibFact::Added => {
                 held.hold.answered(true);
@@ -448,6 +455,7 @@ impl Fib {
             held.hold.owed = 0;
             held.hold.confirmed = there.contains(&held.entry);
             held.damaged = !held.hold.confirmed;
+            self.lacking |= held.damaged;
         }
     }
 }

@@ -411,6 +411,7 @@ impl Node {
         self.place_statics(Some(ifname), at);
         let users = self.index.links.get(ifname).cloned().unwrap_or_default();
         self.refresh(&users, at);
+        self.repair_lacking(at);
     }
 
     /// Addresses of interfaces in use are news; our own are not.

@@ -100,6 +100,16 @@ impl Node {
         }
     }
 
+    /// After an interface or an address changed: a route that names no
+    /// interface may have waited for just that.
+    pub(crate) fn repair_lacking(&mut self, at: &mut At<'_>) {
+        let lacks = |i: &&Instance| i.state == State::Master && i.fib.is_lacking();
+        let ids = self.order.iter().filter_map(|id| self.get(*id)).filter(lacks);
+        for id in ids.map(|i| i.id).collect::<Vec<_>>() {
+            self.on(id, at, |i, env| i.repair_fib(env));
+        }
+    }
+
     /// The kernel's complete list: what went in silence is put back.
     pub(crate) fn all_fibs(&mut self, there: &[(Owner, FibEntry)], at: &mut At<'_>) {
         let mut by_owner: HashMap<Owner, HashSet<&FibEntry>> = HashMap::new();
