@@ -85,7 +85,38 @@ fn the_notify_script_is_told_of_every_state(subject: &Subject) -> Result<()> {
     Ok(())
 }
 
-on_both!(the_notify_script_is_told_of_every_state);
+/// The group asks for it on behalf of its members.
+fn a_group_has_the_priorities_of_its_members_written(subject: &Subject) -> Result<()> {
+    let lan = Lan::new()?;
+    let folder = Folder::new()?;
+    let out = folder.path("out");
+    let reader = folder.script("reader", &format!("exec cat \"$1\" >> {}", out.display()))?;
+    let file = folder.write("number", "0\n")?;
+    let group = "vrrp_sync_group G {\n    group {\n        VI_51\n        VI_52\n    }\n    \
+                 sync_group_tracking_weight\n    notify_priority_changes\n}\n";
+    let tracks = "track_file {\n        number weight 1\n    }";
+    let one = Instance::new(51, 100, &["192.0.2.100/24"]).with(tracks);
+    let two = Instance::new(52, 100, &["192.0.2.101/24"]).with(tracks);
+    let config = format!(
+        "global_defs {{\n    script_user root\n    vrrp_notify_fifo {}\n    \
+         vrrp_notify_fifo_script \"{}\"\n}}\nvrrp_track_file number {{\n    file {}\n}}\n\
+         {group}{one}{two}",
+        folder.path("fifo").display(),
+        reader.display(),
+        file.display()
+    );
+    let _daemon = Daemon::start(&lan.a, subject, &config)?;
+    folder.await_text("out", "GROUP \"G\" MASTER 0")?;
+    folder.write("number", "10\n")?;
+    folder.await_text("out", "INSTANCE \"VI_51\" MASTER_PRIORITY 110")?;
+    folder.await_text("out", "INSTANCE \"VI_52\" MASTER_PRIORITY 110")?;
+    Ok(())
+}
+
+on_both!(
+    the_notify_script_is_told_of_every_state,
+    a_group_has_the_priorities_of_its_members_written,
+);
 
 /// Scripts of one instance run one after the other, so that the last news are also the last to be
 /// acted upon. The reference starts them side by side.

@@ -75,7 +75,11 @@ fn find<'c>(config: &'c Config, notice: &Notice) -> Option<Subject<'c>> {
     let (notify, priority_changes) = match notice.kind {
         SubjectKind::Instance => {
             let i = config.vrrp.instances.iter().find(|i| i.name == notice.name)?;
-            (&i.notify, i.notify_priority_changes)
+            // A group asks for it on behalf of its members.
+            let group = config.vrrp.sync_groups.iter().find(|g| g.members.contains(&i.name));
+            let asked =
+                i.notify_priority_changes || group.is_some_and(|g| g.notify_priority_changes);
+            (&i.notify, asked)
         }
         SubjectKind::Group => {
             let g = config.vrrp.sync_groups.iter().find(|g| g.name == notice.name)?;
