@@ -349,6 +349,24 @@ fn a_virtual_mac_is_taken_over_from_frr() -> Result<()> {
     Ok(())
 }
 
+/// keepalived 2.2 answers ARP requests for the interface with the MAC of IPv6's virtual router.
+#[test]
+fn an_ipv6_link_does_not_answer_for_ipv4() -> Result<()> {
+    let mut lan = Lan::new()?;
+    let mut daemon = lan.start_a(&Subject::ours()?, &[instance6(150)])?;
+    daemon.await_log("Entering MASTER STATE")?;
+    for n in 0..5 {
+        ip(&lan.onlooker, "neigh flush dev eth0")?;
+        let answered = Ping::new(&lan.onlooker, [192, 0, 2, 1].into(), n)?.once(PATIENCE)?;
+        assert!(answered.is_some());
+    }
+    let arp = |f: &Frame| matches!(f.packet(), Packet::Arp(_));
+    let seen: Vec<Frame> = lan.wire.frames()?.iter().filter(|f| arp(f)).cloned().collect();
+    assert!(seen.iter().any(|f| !f.outgoing), "somebody answers");
+    assert!(seen.iter().all(|f| source_mac(f) != MAC6), "{seen:?}");
+    Ok(())
+}
+
 /// A frame of IGMP with the virtual MAC: the reports that a switch would learn it from.
 fn is_report(frame: &Frame) -> bool {
     source_mac(frame) == MAC && frame.bytes[12..14] == [8, 0] && frame.bytes.get(23) == Some(&2)

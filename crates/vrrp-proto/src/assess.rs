@@ -12,6 +12,8 @@ use crate::sockets;
 use crate::track;
 use crate::vmac::{SourceChange, VmacKey};
 use model::net::Address;
+use std::collections::HashSet;
+use std::sync::Arc;
 use types::InstanceId;
 
 /// `IFA_F_NODAD`: no duplicate address detection (`linux/if_addr.h`).
@@ -41,6 +43,37 @@ impl Node {
         }
         for (id, before) in before {
             self.explain(id, before, at);
+        }
+    }
+
+    /// Links changed: their users look again, those of virtual links that can be used now or no
+    /// more too, and what is missing of these is made.
+    pub(crate) fn vmacs_changed(&mut self, names: &[Arc<str>], at: &mut At<'_>) {
+        let moved = self.vmacs.learn(&self.links, at.now);
+        for id in self.vmacs.users_of(&moved) {
+            // A link that was taken over may have addresses of an earlier run.
+            self.on(id, at, |i, env| {
+                if i.state != State::Master {
+                    i.remove_leftovers(env);
+                }
+            });
+        }
+        let mut seen = HashSet::new();
+        for name in names.iter().chain(&moved).filter(|n| seen.insert((*n).clone())) {
+            self.refresh_users(name, at);
+        }
+        self.place_vmacs(at);
+    }
+
+    /// Asks for the virtual links that are missing or are not as they should be.
+    pub(crate) fn place_vmacs(&mut self, at: &mut At<'_>) {
+        if !self.started {
+            return;
+        }
+        at.out.actions.extend(self.vmacs.place(&self.links));
+        for (name, users) in self.vmacs.users() {
+            let known = self.index.links.entry(name.clone()).or_default();
+            known.extend(users.iter().filter(|u| !known.contains(u)).copied().collect::<Vec<_>>());
         }
     }
 
@@ -182,7 +215,7 @@ fn source_action(change: SourceChange) -> Action {
         addr.flags |= IFA_F_NODAD;
         addr.preferred_lft = Some(0);
     }
-    let (owner, addr, excluded) = (Owner::Link, std::sync::Arc::new(addr), false);
+    let (owner, addr, excluded) = (Owner::Link, Arc::new(addr), false);
     match adding {
         true => Action::AddAddr { owner, ifindex, addr, excluded },
         false => Action::DelAddr { owner, ifindex, addr, excluded, best_effort: true },

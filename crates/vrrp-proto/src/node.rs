@@ -376,37 +376,6 @@ impl Node {
         }
     }
 
-    /// Links changed: their users look again, those of virtual links that can be used now or no
-    /// more too, and what is missing of these is made.
-    fn vmacs_changed(&mut self, names: &[Arc<str>], at: &mut At<'_>) {
-        let moved = self.vmacs.learn(&self.links, at.now);
-        for id in self.vmacs.users_of(&moved) {
-            // A link that was taken over may have addresses of an earlier run.
-            self.on(id, at, |i, env| {
-                if i.state != State::Master {
-                    i.remove_leftovers(env);
-                }
-            });
-        }
-        let mut seen = HashSet::new();
-        for name in names.iter().chain(&moved).filter(|n| seen.insert((*n).clone())) {
-            self.refresh_users(name, at);
-        }
-        self.place_vmacs(at);
-    }
-
-    /// Asks for the virtual links that are missing or are not as they should be.
-    pub(crate) fn place_vmacs(&mut self, at: &mut At<'_>) {
-        if !self.started {
-            return;
-        }
-        at.out.actions.extend(self.vmacs.place(&self.links));
-        for (name, users) in self.vmacs.users() {
-            let known = self.index.links.entry(name.clone()).or_default();
-            known.extend(users.iter().filter(|u| !known.contains(u)).copied().collect::<Vec<_>>());
-        }
-    }
-
     pub(crate) fn refresh_users(&mut self, ifname: &str, at: &mut At<'_>) {
         self.place_statics(Some(ifname), at);
         let users = self.index.links.get(ifname).cloned().unwrap_or_default();

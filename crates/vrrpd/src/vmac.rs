@@ -235,15 +235,16 @@ fn settle(spec: &LinkSpec, index: u32, up: bool, batch: &mut Batch) -> io::Resul
         addr_gen_mode: (vmac && spec.ipv6).then_some(AddrGenMode::None),
         ..LinkChange::default()
     };
+    if vmac {
+        // Answers are given for its own addresses only.
+        quiet.ipv4.push((Ipv4Key::ArpIgnore, 1));
+    }
     if vmac && spec.family == Family::V4 {
-        // Answers are given for its own addresses only, adverts of other routers are taken
-        // although their source is reached by the interface below.
-        quiet.ipv4 = vec![
-            (Ipv4Key::ArpIgnore, 1),
-            (Ipv4Key::AcceptLocal, 1),
-            (Ipv4Key::RpFilter, 0),
-            (Ipv4Key::PromoteSecondaries, 1),
-        ];
+        // Adverts of other routers are taken although their source is reached by the interface
+        // below.
+        quiet.ipv4.push((Ipv4Key::AcceptLocal, 1));
+        quiet.ipv4.push((Ipv4Key::RpFilter, 0));
+        quiet.ipv4.push((Ipv4Key::PromoteSecondaries, 1));
     }
     batch.change_link(LinkRef::Index(index), &quiet);
     if up {

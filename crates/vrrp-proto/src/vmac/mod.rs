@@ -3,78 +3,22 @@
 //! Owns which of them are wanted, what they are called, and how far their making has come.
 //! Whoever asks for the kernel's work is `node`; who uses a link is told by the configuration.
 
-use crate::action::{Action, LinkKind, LinkSpec};
+mod wish;
+
+use crate::action::{Action, LinkSpec};
 use crate::links::{Link, Links};
-use core::net::{IpAddr, Ipv6Addr};
+use core::net::IpAddr;
 use core::time::Duration;
-use model::net::Address;
 use model::{Global, VrrpInstance};
 use std::collections::BTreeMap;
 use std::sync::Arc;
 use types::{Family, IfIndex, InstanceId, Mono};
 
-/// Longest name of an interface in bytes (IFNAMSIZ less its NUL).
-const NAME_MAX: usize = 15;
+pub use wish::VmacKey;
+use wish::{Wish, generated, link_local};
+
 /// How long a link that could not be made is left alone.
 const RETRY: Duration = Duration::from_secs(1);
-
-/// What tells one virtual link from another. Instances of one virtual router share theirs, since
-/// a MAC can be on an interface once only.
-#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Hash)]
-pub struct VmacKey {
-    /// The interface below.
-    pub parent: Arc<str>,
-    /// Whose MAC.
-    family: Family,
-    /// Whose MAC.
-    vrid: u8,
-    /// It is an ipvlan.
-    ipvlan: bool,
-}
-
-impl VmacKey {
-    fn new(parent: &str, family: Family, config: &VrrpInstance) -> Self {
-        VmacKey { parent: parent.into(), family, vrid: config.vrid.get(), ipvlan: false }
-    }
-
-    /// The link for adverts of an instance.
-    pub fn own(config: &VrrpInstance) -> Option<Self> {
-        let stacked = config.vmac.is_some() || config.ipvlan.is_some();
-        let parent = config.interface.as_deref().filter(|_| stacked)?;
-        let key = Self::new(parent, config.family, config);
-        Some(VmacKey { ipvlan: config.ipvlan.is_some(), ..key })
-    }
-
-    /// The link for one address of an instance: that for adverts, or one on another interface
-    /// (`use_vmac` of the address, `use_vmac_addr`). An ipvlan is for adverts alone: it has the MAC
-    /// of the interface anyway.
-    pub fn of(config: &VrrpInstance, addr: &Address) -> Option<Self> {
-        let family = addr.prefix.family();
-        let own = config.interface.as_deref();
-        let parent = addr.dev.as_deref().or(own)?;
-        let home = Some(parent) == own && family == config.family;
-        if let Some(key) = Self::own(config).filter(|key| home && !key.ipvlan) {
-            return Some(key);
-        }
-        let elsewhere = config.vmac_addr && (config.vmac.is_some() || !home);
-        (addr.use_vmac || elsewhere).then(|| Self::new(parent, family, config))
-    }
-}
-
-/// What a link is to be like.
-#[derive(Debug, Clone, PartialEq, Eq)]
-struct Wish {
-    kind: LinkKind,
-    given: Option<Arc<str>>,
-    prefix: String,
-    group: Option<u32>,
-    /// IPv6 is needed on it.
-    ipv6: bool,
-    /// It carries the link-local address of the interface below, to send from.
-    copies_source: bool,
-    /// An address of its own.
-    addr: Option<types::Prefix>,
-}
 
 /// How far its making has come.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -425,67 +369,6 @@ impl Vmacs {
     }
 }
 
-/// The address with the prefix length of link-local ones.
-fn link_local(addr: Ipv6Addr) -> Option<types::Prefix> {
-    crate::links::is_link_local(addr).then_some(types::Prefix { addr: addr.into(), len: 64 })
-}
-
-/// `PREFIX[MARK].VRID`, the prefix cut so that it fits.
-fn generated(prefix: &str, mark: &str, vrid: u8) -> Arc<str> {
-    let end = format!("{mark}.{vrid}");
-    let mut cut = NAME_MAX.saturating_sub(end.len()).min(prefix.len());
-    while !prefix.is_char_boundary(cut) {
-        cut -= 1;
-    }
-    format!("{}{end}", prefix.get(..cut).unwrap_or_default()).into()
-}
-
-impl Wish {
-    fn new(key: &VmacKey, own: bool, config: &VrrpInstance, global: &Global) -> Self {
-        let mut addrs = config.vips.iter().chain(&config.evips);
-        let ipv6 = key.family == Family::V6 || addrs.any(|a| a.prefix.family() == Family::V6);
-        let standard = match key.family {
-            Family::V4 => [0, 0, 0x5e, 0, 1, key.vrid],
-            Family::V6 => [0, 0, 0x5e, 0, 2, key.vrid],
-        };
-        let mut wish = Wish {
-            kind: LinkKind::Vmac(standard),
-            given: None,
-            prefix: global.vmac_prefix.clone(),
-            group: None,
-            ipv6,
-            copies_source: key.family == Family::V6
-                && !key.ipvlan
-                && !(own && config.vmac_xmit_base),
-            addr: None,
-        };
-        match (&config.ipvlan, &config.vmac) {
-            (Some(ipvlan), _) if own => {
-                wish.kind = LinkKind::Ipvlan(ipvlan.mode);
-                wish.given = ipvlan.name.as_deref().map(Arc::from);
-                wish.group = ipvlan.group;
-                wish.addr = ipvlan.addr;
-            }
-            (_, Some(vmac)) if own => {
-                wish.kind = LinkKind::Vmac(vmac.mac.unwrap_or(standard));
-                wish.given = vmac.name.as_deref().map(Arc::from);
-                wish.group = vmac.group;
-            }
-            _ => {
-                if let Some(prefix) = &global.vmac_addr_prefix {
-                    wish.prefix.clone_from(prefix);
-                }
-            }
-        }
-        wish
-    }
-
-    /// Whether a link made for this wish can be changed into one for `new`.
-    fn replaces(&self, new: &Wish) -> bool {
-        self.kind.is_like(new.kind) && self.given == new.given && self.prefix == new.prefix
-    }
-}
-
 impl Vmac {
     fn new(wish: Wish) -> Self {
         let progress = Progress::Nothing;
@@ -534,18 +417,5 @@ impl LinkSpec {
             && self.kind.mac().is_none_or(|mac| mac == link.mac)
             && link.group == self.group
             && link.master == self.master
-    }
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn a_long_prefix_makes_room_for_the_number() {
-        assert_eq!(&*generated("vrrp", "", 51), "vrrp.51");
-        assert_eq!(&*generated("vrrp", "6", 51), "vrrp6.51");
-        assert_eq!(&*generated("averylongprefixindeed", "12", 255), "averylong12.255");
-        assert_eq!(&*generated("ääääääääää", "", 5), "ääääää.5");
     }
 }
