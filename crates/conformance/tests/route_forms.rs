@@ -191,17 +191,19 @@ fn shown(subject: &Subject, config: &str, done: &str) -> Result<BTreeSet<String>
     Ok(lines.collect())
 }
 
-fn compare(config: &str, done: &str) -> Result<()> {
+/// Compares the whole table, a line for each of `count` entries.
+fn compare(config: &str, done: &str, count: usize) -> Result<()> {
     let Some(reference) = reference()? else { return Ok(()) };
     let theirs = shown(&reference, config, done)?;
     let ours = shown(&Subject::ours()?, config, done)?;
     let differ: Vec<_> = theirs.symmetric_difference(&ours).collect();
     assert!(differ.is_empty(), "{differ:#?}\nof\n{theirs:#?}");
-    // One line for each entry, and the last rule.
-    let forms = ROUTES4.len() + ROUTES6.len() + RULES.len();
-    assert_eq!(ours.len(), forms + 1, "{ours:#?}");
+    assert_eq!(ours.len(), count, "{ours:#?}");
     Ok(())
 }
+
+/// Every form, and the last rule.
+const ALL: usize = ROUTES4.len() + ROUTES6.len() + RULES.len() + 1;
 
 #[test]
 fn virtual_ones() -> Result<()> {
@@ -213,7 +215,7 @@ fn virtual_ones() -> Result<()> {
         routes.join("\n"),
         rules.join("\n")
     );
-    compare(&config, "9999:")
+    compare(&config, "9999:", ALL)
 }
 
 fn statics() -> String {
@@ -228,7 +230,32 @@ fn statics() -> String {
 
 #[test]
 fn static_ones() -> Result<()> {
-    compare(&statics(), "9999:")
+    compare(&statics(), "9999:", ALL)
+}
+
+#[test]
+fn rules_without_a_priority_are_given_one() -> Result<()> {
+    let config = "static_rules {
+        from 10.4.0.0/16 table 100
+        from 10.5.0.0/16 table 100
+        from 2001:db8:4::/48 table 100
+    }
+    vrrp_instance VI_1 {
+        state MASTER
+        interface eth0
+        virtual_router_id 51
+        priority 255
+        virtual_ipaddress {
+            192.0.2.100/24
+        }
+        virtual_rules {
+            from 10.6.0.0/16 table 100
+            from 2001:db8:6::/48 table 100
+            from 10.7.0.0/16 table 100
+            from 10.8.0.0/16 table 100 priority 9999
+        }
+    }";
+    compare(config, "9999:", 7)
 }
 
 /// The reference asks for scopes that the kernel refuses, and leaves out the encapsulation of a

@@ -186,6 +186,25 @@ fn static_routes_come_back_with_their_interface(subject: &Subject) -> Result<()>
     Ok(())
 }
 
+fn instances_of_a_track_group_watch_the_interface(subject: &Subject) -> Result<()> {
+    for block in [
+        "static_routes {\n    203.0.113.0/24 dev eth1 track_group TG\n}\n",
+        "static_rules {\n    iif eth1 table 101 priority 1001 track_group TG\n}\n",
+    ] {
+        let lan = lan()?;
+        let group = "track_group TG {\n    group {\n        VI_51\n    }\n}\n";
+        let text = format!("{}{group}{block}", config::file([&usual()]));
+        let mut daemon = Daemon::start(&lan.a, subject, &text)?;
+        await_fib(&lan.a, "1000:", true)?;
+        lan.a.set_up("eth1", false)?;
+        daemon.await_log("(VI_51) Entering FAULT STATE")?;
+        await_fib(&lan.a, "1000:", false)?;
+        lan.a.set_up("eth1", true)?;
+        daemon.await_log("(VI_51) Entering MASTER STATE")?;
+    }
+    Ok(())
+}
+
 fn a_reload_changes_them(subject: &Subject) -> Result<()> {
     let lan = lan()?;
     let daemon = Daemon::start(&lan.a, subject, &with_statics(&usual()))?;
@@ -214,6 +233,7 @@ on_both!(
     without_its_incoming_interface_a_tracked_rule_is_a_fault,
     static_ones_that_somebody_removes_are_restored,
     static_routes_come_back_with_their_interface,
+    instances_of_a_track_group_watch_the_interface,
     a_reload_changes_them,
     dont_release_vrrp_leaves_them_but_not_the_static_ones,
 );

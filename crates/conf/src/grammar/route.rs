@@ -22,7 +22,7 @@ pub static STATIC_OPTIONS: &[Keyword] = &STATIC_TABLE;
 const STATIC_TABLE: [Keyword; COMMON.len() + 1] = and(COMMON, TRACK_GROUP);
 
 const TRACK_GROUP: Keyword =
-    kw("track_group", "It is in place while no instance of the group is in FAULT.")
+    kw("track_group", "Instances of the group are in FAULT while its interface is down.")
         .acted()
         .args(&[word("NAME")])
         .set(route::track_group);
