@@ -394,6 +394,8 @@ impl World {
             | Action::SocketRoom { .. }
             | Action::MakeLink(_)
             | Action::RemoveLink { .. }
+            | Action::Rules(_)
+            | Action::Rule { .. }
             | Action::Garp(_)
             | Action::CancelGarps { .. }
             | Action::Report(_) => {}

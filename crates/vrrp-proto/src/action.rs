@@ -22,6 +22,7 @@
 
 use crate::event::Event;
 use crate::fib::{FibEntry, Ways};
+use crate::firewall;
 use core::net::IpAddr;
 use core::ops::Range;
 use model::net::Address;
@@ -198,6 +199,16 @@ pub enum Action {
         ways: Arc<Ways>,
         /// Its absence is no error.
         best_effort: bool,
+    },
+    /// Have these rules in the firewall from now on; see `firewall` in the shell for the order.
+    Rules(firewall::Rules),
+    /// Have an element in a set of the firewall, or no more. What hides an address is in place
+    /// before the address is, and goes after it.
+    Rule {
+        /// Which.
+        element: firewall::Element,
+        /// In the set; else out of it.
+        wanted: bool,
     },
     /// Send gratuitous ARPs or unsolicited neighbour advertisements.
     Garp(Garp),

@@ -75,6 +75,7 @@ impl Node {
             let known = self.index.links.entry(name.clone()).or_default();
             known.extend(users.iter().filter(|u| !known.contains(u)).copied().collect::<Vec<_>>());
         }
+        self.firewall.set_links(self.vmacs.rules(&self.links), at.out);
     }
 
     /// Finds interface, source address and socket.
@@ -97,6 +98,9 @@ impl Node {
                 i.src = self.vmacs.own_addr(&key).or(i.config.source).or(own);
             }
             let changes = self.vmacs.place_source(&key, i.src, &self.links);
+            if !changes.is_empty() {
+                self.firewall.set_links(self.vmacs.rules(&self.links), at.out);
+            }
             at.out.actions.extend(changes.into_iter().map(source_action));
             let lacks = self.vmacs.lacks_source(&key, &self.links);
             let coming = lacks || self.vmacs.is_coming(&key);
@@ -199,6 +203,7 @@ impl Node {
                     && let Some(vip) = i.vips.get_mut(n)
                 {
                     vip.hold.release();
+                    i.veil(n, env);
                 }
             }
             i.repair_fib(env);

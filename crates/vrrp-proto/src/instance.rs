@@ -9,6 +9,7 @@ use crate::counters::Counters;
 use crate::diagnosis::Diagnosis;
 use crate::event::{Cause, Event, InstanceEvent, Reason, State, Told};
 use crate::fib::Fib;
+use crate::firewall::{Element, Firewall};
 use crate::fsm;
 use crate::hold::Hold;
 use crate::links::Links;
@@ -37,6 +38,8 @@ pub struct Env<'a> {
     pub links: &'a Links,
     /// Virtual links.
     pub vmacs: &'a Vmacs,
+    /// What is hidden.
+    pub firewall: &'a mut Firewall,
     /// `vrrp_mcast_group4`, for the old unicast checksum.
     pub group4: Ipv4Addr,
     /// Rate limit of GARPs.
@@ -54,12 +57,14 @@ pub struct Vip {
     pub excluded: bool,
     /// The interface that it is on.
     pub hold: Hold<IfIndex>,
+    /// What keeps packets from it.
+    pub hidden: Option<Element>,
 }
 
 impl Vip {
     /// One that is not in place.
     pub fn new(addr: &Address, excluded: bool) -> Self {
-        Vip { addr: Arc::new(addr.clone()), excluded, hold: Hold::default() }
+        Vip { addr: Arc::new(addr.clone()), excluded, hold: Hold::default(), hidden: None }
     }
 
     /// The address without its length.
@@ -484,20 +489,38 @@ impl Instance {
     }
 
     /// Asks for the removal of a virtual address.
-    pub fn remove_vip(&mut self, index: usize, links: &Links, out: &mut Out) {
+    pub fn remove_vip(&mut self, index: usize, env: &mut Env<'_>) {
         let owner = crate::action::Owner::Instance(self.id);
         let Some(vip) = self.vips.get_mut(index) else { return };
         if let Some(ifindex) = vip.hold.release()
-            && links.get(ifindex).is_some()
+            && env.links.get(ifindex).is_some()
         {
             let (addr, excluded) = (vip.addr.clone(), vip.excluded);
-            out.actions.push(Action::DelAddr {
+            env.out.actions.push(Action::DelAddr {
                 owner,
                 ifindex,
                 addr,
                 excluded,
                 best_effort: false,
             });
+        }
+        self.veil(index, env);
+    }
+
+    /// Has the firewall hide a virtual address for as long as it is in place and not accepted.
+    pub fn veil(&mut self, index: usize, env: &mut Env<'_>) {
+        let Some(vip) = self.vips.get_mut(index) else { return };
+        let wanted =
+            vip.hold.on.and_then(|on| env.firewall.element(&self.config, &vip.addr, on, env.links));
+        if wanted == vip.hidden {
+            return;
+        }
+        let old = core::mem::replace(&mut vip.hidden, wanted.clone());
+        if let Some(element) = wanted {
+            env.firewall.add(element, env.out);
+        }
+        if let Some(element) = old {
+            env.firewall.remove(element, env.out);
         }
     }
 }

@@ -15,6 +15,7 @@ mod election;
 pub mod event;
 mod explain;
 pub mod fib;
+pub mod firewall;
 mod fsm;
 pub mod garp;
 mod group;

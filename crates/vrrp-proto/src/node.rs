@@ -6,6 +6,7 @@
 
 use crate::action::{Out, SocketId};
 use crate::event::{Event, InstanceEvent, Reason, State, Told};
+use crate::firewall::Firewall;
 use crate::group::Group;
 use crate::input::{AddrFact, Input, RxMeta, Setup, TrackValue};
 use crate::instance::{Env, Instance, Master};
@@ -45,6 +46,7 @@ pub struct Node {
     pub(crate) tracks: Vec<Tracked>,
     pub(crate) links: Links,
     pub(crate) vmacs: Vmacs,
+    pub(crate) firewall: Firewall,
     pub(crate) sockets: Sockets,
     pub(crate) pacer: Pacer,
     pub(crate) timers: Timers,
@@ -92,6 +94,7 @@ impl Node {
             tracks: Vec::new(),
             links: Links::default(),
             vmacs: Vmacs::default(),
+            firewall: Firewall::default(),
             sockets: Sockets::default(),
             pacer: Pacer::default(),
             timers: Timers::default(),
@@ -178,6 +181,7 @@ impl Node {
             hold: self.hold_until.map_or(Duration::ZERO, |h| h.saturating_since(at.now)),
             links: &self.links,
             vmacs: &self.vmacs,
+            firewall: &mut self.firewall,
             group4: self.global.mcast_group4,
             pacer: &mut self.pacer,
             out: at.out,
@@ -210,6 +214,7 @@ impl Node {
             self.hold_until = Some(at.now + delay);
             at.out.report(Event::StartupDelay(delay));
         }
+        self.place_rules(at);
         self.place_statics(None, at);
         self.place_vmacs(at);
         for id in self.order.clone() {

@@ -130,6 +130,7 @@ impl Node {
             return;
         }
         self.adjust_hold(at);
+        self.place_rules(at);
         self.place_statics(None, at);
         self.place_vmacs(at);
         let before: Vec<_> = self.order.iter().map(|id| (*id, self.before(*id))).collect();
@@ -148,6 +149,7 @@ impl Node {
             if changed.contains(&id) {
                 self.on(id, at, set_new_addresses);
             }
+            self.on(id, at, |i, env| (0..i.vips.len()).for_each(|n| i.veil(n, env)));
         }
         for (id, before) in before {
             self.explain(id, before, at);
@@ -377,7 +379,7 @@ fn adopt(i: &mut Instance, config: &VrrpInstance, env: &mut Env<'_>) {
     for n in 0..i.vips.len() {
         let Some(vip) = i.vips.get(n) else { continue };
         if !keep.contains(&address_key(&vip.addr, vip.excluded)) {
-            i.remove_vip(n, env.links, env.out);
+            i.remove_vip(n, env);
         }
     }
     let old = take(&mut i.vips);

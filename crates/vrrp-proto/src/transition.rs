@@ -156,6 +156,7 @@ impl Instance {
                 if let Some(vip) = self.vips.get_mut(index) {
                     vip.hold.ask(ifindex);
                 }
+                self.veil(index, env);
                 let owner = Owner::Instance(self.id);
                 env.out.actions.push(Action::AddAddr { owner, ifindex, addr, excluded });
             }
@@ -175,7 +176,7 @@ impl Instance {
             self.report(env.out, InstanceEvent::Addresses { set: false, excluded });
             for i in 0..self.vips.len() {
                 if self.vips.get(i).is_some_and(|v| v.excluded == excluded) {
-                    self.remove_vip(i, env.links, env.out);
+                    self.remove_vip(i, env);
                 }
             }
         }

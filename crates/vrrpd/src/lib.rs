@@ -9,6 +9,7 @@ mod dump;
 mod exec;
 mod facts;
 mod fib_watch;
+mod firewall;
 mod garp;
 mod igmp;
 mod linkbeat;

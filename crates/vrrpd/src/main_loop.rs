@@ -9,6 +9,7 @@ use crate::dump;
 use crate::exec::{Exec, Object, Results};
 use crate::facts;
 use crate::fib_watch::FibWatch;
+use crate::firewall::Firewall;
 use crate::igmp::LocalIgmp;
 use crate::linkbeat::Linkbeat;
 use crate::promote::Promote;
@@ -44,6 +45,7 @@ const CORE: Token = Token(0);
 const SIGNALS: Token = Token(1);
 const MONITOR: Token = Token(2);
 const FIB: Token = Token(3);
+const FIREWALL: Token = Token(4);
 /// Tokens from here on are sockets of adverts.
 const SOCKETS: usize = 16;
 
@@ -73,6 +75,7 @@ pub(crate) struct VrrpRole {
     vmacs: VirtualLinks,
     igmp: LocalIgmp,
     fib: FibWatch,
+    firewall: Firewall,
     /// While the actions of a reload are queued.
     reloading: bool,
     leaving: bool,
@@ -124,6 +127,7 @@ impl VrrpRole {
             vmacs: VirtualLinks::default(),
             igmp: LocalIgmp::default(),
             fib: FibWatch::default(),
+            firewall: Firewall::default(),
             lateness: Lateness::default(),
             reloading: false,
             leaving: false,
@@ -165,14 +169,18 @@ impl VrrpRole {
 
     /// Whether something waits for the kernel.
     fn has_work(&self) -> bool {
-        self.exec.has_work() || self.vmacs.has_work()
+        self.exec.has_work()
+            || self.vmacs.has_work()
+            || self.firewall.is_behind(clock::now())
+            || self.firewall.is_ahead()
     }
 
     /// When the next timer is due.
     fn due(&self) -> Option<Mono> {
         let node = self.node.as_ref().and_then(Node::deadline);
         let facts = self.running.as_ref().and_then(|r| r.facts.deadline());
-        [node, facts, self.sockets.deadline(), self.linkbeat.deadline()].into_iter().flatten().min()
+        let others = [self.sockets.deadline(), self.linkbeat.deadline(), self.firewall.deadline()];
+        [node, facts].into_iter().chain(others).flatten().min()
     }
 
     fn tick(&mut self) {
@@ -205,6 +213,10 @@ impl VrrpRole {
             }
             FIB => {
                 self.serve_fib();
+                Ok(())
+            }
+            FIREWALL => {
+                self.firewall.read();
                 Ok(())
             }
             Token(n) => {
@@ -241,7 +253,13 @@ impl VrrpRole {
 
     fn act(&mut self, action: Action) {
         match action {
+            Action::Rules(rules) => self.firewall.rules(rules),
+            // What stays reachable stays hidden.
+            Action::Rule { wanted: false, .. } if self.leaving && self.options().dont_release => {}
+            Action::Rule { element, wanted } => self.firewall.rule(element, wanted),
             Action::OpenSocket { id, key, rcvbuf } => {
+                // Joining a group is told to the network.
+                self.strengthen();
                 self.sockets.open(id, key, rcvbuf, &self.poll, SOCKETS);
             }
             Action::CloseSocket { id } => self.sockets.close(id, &self.poll),
@@ -288,6 +306,13 @@ impl VrrpRole {
         self.running.as_ref().map(|r| r.options).unwrap_or_default()
     }
 
+    /// Has the firewall in place before anything else happens.
+    fn strengthen(&mut self) {
+        while self.firewall.is_behind(clock::now()) {
+            self.firewall.strengthen(clock::now(), &self.poll, FIREWALL);
+        }
+    }
+
     /// A slice of queued kernel work; what the kernel refused goes back to the
     /// machine.
     fn work(&mut self) -> Result<(), Fatal> {
@@ -297,6 +322,16 @@ impl VrrpRole {
             && let Some(node) = &mut self.node
         {
             node.handle(clock::now(), Input::LinkDone { name: &name, made }, &mut self.out);
+        }
+        if self.firewall.is_behind(clock::now()) {
+            self.firewall.strengthen(clock::now(), &self.poll, FIREWALL);
+            // The next slice of elements, after adverts that are due.
+            if self.firewall.is_behind(clock::now()) {
+                return Ok(());
+            }
+        }
+        if self.firewall.is_ahead() && self.exec.changes_done() {
+            self.firewall.relax(&self.poll, FIREWALL);
         }
         if !self.exec.has_work() {
             return Ok(());
@@ -603,6 +638,7 @@ impl VrrpRole {
     fn leave(&mut self) -> Result<(), Fatal> {
         if !self.options().dont_release {
             self.vmacs.restore();
+            self.firewall.stop();
         }
         self.igmp.restore();
         self.syncd.stop();

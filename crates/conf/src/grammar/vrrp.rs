@@ -202,12 +202,13 @@ static ELECTION: &[Keyword] = &[
         }),
     kw("accept", "A master accepts packets to addresses that it does not own.")
         .default("on, unless strict")
+        .acted()
         .set(|cx, _| {
             if let Some(given) = cx.given() {
                 given.accept = Some(true);
             }
         }),
-    kw("no_accept", "It drops them.").set(|cx, _| {
+    kw("no_accept", "It drops them.").acted().set(|cx, _| {
         if let Some(given) = cx.given() {
             given.accept = Some(false);
         }

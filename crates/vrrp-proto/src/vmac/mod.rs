@@ -6,6 +6,7 @@
 mod wish;
 
 use crate::action::{Action, LinkSpec};
+use crate::firewall::Element;
 use crate::links::{Link, Links};
 use core::net::IpAddr;
 use core::time::Duration;
@@ -154,6 +155,24 @@ impl Vmacs {
         users.sort_unstable();
         users.dedup();
         users
+    }
+
+    /// What the firewall is to know of VMACs.
+    pub fn rules<'a>(&'a self, links: &'a Links) -> impl Iterator<Item = Element> + 'a {
+        let vmacs = self.all.iter().filter(|(_, v)| v.wish.kind.mac().is_some());
+        vmacs.flat_map(|(key, vmac)| {
+            let parent = links.named(&key.parent).map(|l| l.index);
+            let used = vmac.progress.index().zip(parent).map(|(vmac, parent)| Element::Vmac {
+                family: key.family,
+                vmac,
+                parent,
+            });
+            let source = vmac.source.and_then(|(prefix, on)| match prefix.addr {
+                IpAddr::V6(addr) => Some(Element::Source(addr, on)),
+                IpAddr::V4(_) => None,
+            });
+            used.into_iter().chain(source)
+        })
     }
 
     /// When a link is to be tried again.
