@@ -183,6 +183,7 @@ fn flags(i: &mut VrrpInstance, word: &str) -> Option<Result<(), Error>> {
         "config-fault" => i.config_faults = 1,
         "vmac" => i.vmac = Some(Vmac::default()),
         "vmac-addr" => i.vmac_addr = true,
+        "no-accept" => i.accept = false,
         "xmit-base" => i.vmac_xmit_base = true,
         _ => return None,
     }

@@ -552,6 +552,9 @@ fn describe(action: &Action) -> String {
         }
         Action::Garp(g) => format!("garp {} on {} x{}", g.addr, g.ifindex.0, g.count),
         Action::MakeLink(l) => format!("make {} on {}: {:?}", l.name, l.parent.0, l.kind),
+        Action::Rules(rules) => format!("rules {:?}", rules.parts),
+        Action::Rule { element, wanted: true } => format!("rule {element:?}"),
+        Action::Rule { element, wanted: false } => format!("no rule {element:?}"),
         Action::RemoveLink { name } => format!("remove link {name}"),
         Action::CancelGarps { instance } => format!("cancel garps of {}", instance.0),
         Action::Report(event) => describe_event(event),

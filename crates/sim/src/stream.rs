@@ -15,9 +15,10 @@ use model::vrrp::{
     Auth, AuthHmac, Debounce, HmacMode, OldChecksum, Peer, SyncGroup, TrackInterface, TrackRef,
     Unicast, Version, Vmac, VrrpInstance,
 };
-use std::collections::VecDeque;
+use std::collections::{BTreeSet, VecDeque};
 use std::sync::Arc;
 use types::{Family, IfIndex, InstanceId, Mono, Prefix, Priority, TrackId, Vrid, Weight};
+use vrrp_proto::firewall::{Element, Part};
 use vrrp_proto::{
     Action, AddrFact, FibEntry, FibFact, Input, LinkFact, LinkSpec, Node, Out, Owner, RxMeta,
     Setup, SocketId, SocketKey, TrackValue,
@@ -67,6 +68,7 @@ pub fn drive(bytes: &[u8]) -> Result<(), String> {
         fib_echoes: VecDeque::new(),
         links: VecDeque::new(),
         asked: None,
+        rules: BTreeSet::new(),
         stuck: 0,
     };
     let links: Vec<LinkFact> = (0..2).map(|n| link(&mut b, n)).collect();
@@ -78,6 +80,10 @@ pub fn drive(bytes: &[u8]) -> Result<(), String> {
         d.step(&mut b)?;
     }
     d.handle(Input::Shutdown)?;
+    let hidden = |e: &&Element| !matches!(e.part(), Part::Vmac4 | Part::Vmac6);
+    if let Some(left) = d.rules.iter().find(hidden) {
+        return Err(format!("{left:?} is left hidden"));
+    }
     match d.sockets.iter().flatten().count() {
         0 => Ok(()),
         n => Err(format!("{n} sockets are left open")),
@@ -97,6 +103,8 @@ struct Driver {
     links: VecDeque<LinkSpec>,
     /// The last address asked for.
     asked: Option<(InstanceId, Arc<Address>, bool)>,
+    /// What the firewall was told to hold back.
+    rules: BTreeSet<Element>,
     /// Ticks in a row that did not move the deadline on.
     stuck: u32,
 }
@@ -164,6 +172,17 @@ impl Driver {
             Action::MakeLink(spec) => {
                 self.links.retain(|l| l.name != spec.name);
                 self.links.push_back(spec.clone());
+            }
+            Action::Rules(_) => {}
+            Action::Rule { element, wanted: true } => {
+                if !self.rules.insert(element.clone()) {
+                    return Err(format!("{element:?} asked for twice"));
+                }
+            }
+            Action::Rule { element, wanted: false } => {
+                if !self.rules.remove(element) {
+                    return Err(format!("{element:?} let go of and not there"));
+                }
             }
             Action::RemoveLink { name } => self.links.retain(|l| l.name != *name),
             Action::Report(event) => drop(event.to_string()),
@@ -499,6 +518,7 @@ fn instance(b: &mut Bytes<'_>, n: usize) -> VrrpInstance {
         i.vmac_xmit_base = i.vmac.is_some() && (i.unicast.is_some() || bits & 16 != 0);
         i.vmac_addr = bits & 32 != 0;
     }
+    i.accept = b.next() < 200;
     for _ in 0..b.below(4) {
         let mut a = Address::plain(vip(b.below(6) as u8, i.family));
         a.no_track = b.next() < 40;

@@ -135,7 +135,8 @@ impl Firewall {
             counters: nft.counters,
             parts,
         };
-        if rules == self.rules {
+        let needless = rules.parts.is_empty() && self.rules.parts.is_empty();
+        if rules == self.rules || needless {
             return None;
         }
         self.rules = rules.clone();

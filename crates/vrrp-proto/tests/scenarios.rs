@@ -25,4 +25,4 @@ macro_rules! scenarios {
     };
 }
 
-scenarios! { start backup master loss group reload statics routing diagnosis priority }
+scenarios! { start backup master loss group reload statics routing diagnosis priority firewall vmac }
