@@ -314,9 +314,11 @@ impl Fib {
     /// Removes an entry that is wanted.
     pub fn remove(&mut self, n: usize, owner: Owner, out: &mut Out) {
         let Some(held) = self.held.get_mut(n) else { return };
-        held.refused = None;
         held.damaged = false;
-        if let Some(ways) = held.hold.release() {
+        // What the kernel refused is not there, unless it is asked once more.
+        let answered = held.hold.owed == 0 && !held.hold.confirmed;
+        let refused = held.refused.take().is_some() && answered;
+        if let Some(ways) = held.hold.release().filter(|_| !refused) {
             let entry = held.entry.clone();
             out.actions.push(Action::DelFib { owner, entry, ways, best_effort: false });
         }
