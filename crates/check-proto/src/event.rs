@@ -259,6 +259,8 @@ pub enum Notify {
         script: Option<ScriptId>,
         /// Trap only (a stop without `omega`).
         quiet: bool,
+        /// Gone at a reload: the script is one of the configuration before.
+        removed: bool,
     },
     /// A virtual server's.
     Pool {
@@ -270,5 +272,7 @@ pub enum Notify {
         script: Option<ScriptId>,
         /// Trap only (a stop without `omega`).
         quiet: bool,
+        /// Gone at a reload: the script is one of the configuration before.
+        removed: bool,
     },
 }

@@ -66,11 +66,23 @@ pub struct Pool {
     smtp_alert: bool,
     omega: bool,
     quorum_up: bool,
+    /// A reload has taken it out of the configuration.
+    removed: bool,
     /// Whether anybody was told of the quorum yet.
     told: bool,
     sorry: Option<Sorry>,
     servers: Vec<Server>,
     next_slot: u32,
+}
+
+/// How a state is told.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Tone {
+    Normal,
+    /// To traps only.
+    Quiet,
+    /// Of what a reload has taken away.
+    Removed,
 }
 
 /// What a pool acts on.
@@ -205,6 +217,7 @@ impl Pool {
             smtp_alert: vs.smtp_alert,
             omega: vs.omega,
             quorum_up: false,
+            removed: false,
             told: false,
             sorry: vs.sorry_server.as_ref().map(|ss| Sorry::new(vs, ss)),
             next_slot: u32::try_from(servers.len()).unwrap_or(SORRY - 1),
@@ -282,7 +295,7 @@ impl Pool {
     /// Tells the state of server `i` (again).
     pub fn notify(&self, i: usize, cx: &mut Cx<'_>) {
         if let Some(s) = self.servers.get(i) {
-            self.notify_server(s, s.alive, false, cx);
+            self.notify_server(s, s.alive, Tone::Normal, cx);
         }
     }
 
@@ -425,7 +438,8 @@ impl Pool {
 
     fn tell_quorum(&mut self, change: QuorumChange, numbers: Numbers, cx: &mut Cx<'_>) {
         let up = self.quorum_up;
-        self.notify_pool(up, false, cx);
+        let tone = if self.removed { Tone::Removed } else { Tone::Normal };
+        self.notify_pool(up, tone, cx);
         if self.smtp_alert {
             let mail = mail::quorum(&self.label, change, numbers, !self.told);
             cx.out.push(Action::Mail(mail));
@@ -433,24 +447,26 @@ impl Pool {
         self.told = true;
     }
 
-    fn notify_server(&self, s: &Server, up: bool, quiet: bool, cx: &mut Cx<'_>) {
+    fn notify_server(&self, s: &Server, up: bool, tone: Tone, cx: &mut Cx<'_>) {
         cx.out.push(Action::Notify(Notify::Server {
             rs: s.label.clone(),
             vs: self.label.clone(),
             up,
-            script: s.script(up).filter(|_| !quiet),
-            quiet,
+            script: s.script(up).filter(|_| tone != Tone::Quiet),
+            quiet: tone == Tone::Quiet,
+            removed: tone == Tone::Removed,
         }));
     }
 
-    fn notify_pool(&self, up: bool, quiet: bool, cx: &mut Cx<'_>) {
+    fn notify_pool(&self, up: bool, tone: Tone, cx: &mut Cx<'_>) {
         let [down_script, up_script] = self.quorum_script;
         let script = if up { up_script } else { down_script };
         cx.out.push(Action::Notify(Notify::Pool {
             vs: self.label.clone(),
             up,
-            script: script.filter(|_| !quiet),
-            quiet,
+            script: script.filter(|_| tone != Tone::Quiet),
+            quiet: tone == Tone::Quiet,
+            removed: tone == Tone::Removed,
         }));
     }
 }

@@ -252,6 +252,7 @@ fn misc(label: &CheckLabel, command: &str, reason: Reason, said: &str) -> String
         Reason::Script(Exit::TimedOut) => ("timed out", String::new()),
         Reason::Script(Exit::Status(n)) => ("failed", format!(" (exited with status {n})")),
         Reason::Script(Exit::Signal(n)) => ("failed", format!(" (due to signal {n})")),
+        Reason::Script(Exit::CannotRun) => ("failed", " (it cannot be run)".to_owned()),
         _ => ("failed", String::new()),
     };
     format!("Misc check for [{} VS {}] by [{command}] {result}{said}{why}.", label.rs, label.vs)

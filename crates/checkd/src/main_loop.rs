@@ -1,24 +1,26 @@
 //! The role's loop.
+//!
+//! Each turn: what came in, then what is due, then a slice of what IPVS is to be told. Nothing here
+//! waits for core, a server or the kernel.
 
-use crate::ipvs::Ipvs;
-use crate::pools::Pools;
-use core::fmt;
+use crate::addrs::Addresses;
+use crate::dump;
+use crate::pools::{Pools, World};
+use crate::probes::{FIRST_TOKEN, TlsClient};
+use crate::report::{Report, ToCore};
+use crate::start::{self, EXIT_FATAL, EXIT_SOFTWARE, Fatal, Means, failed, set_comm};
 use core::time::Duration;
 use ipc::codec::MAX_MESSAGE;
 use ipc::msg::checker::{CheckerSetup, CheckerToCore, CoreToChecker};
 use ipc::msg::{Dump, Generation, Hello, Role};
 use log::{error, info};
-use model::Global;
-use rt::channel::{Channel, ChannelError};
+use rt::channel::ChannelError;
 use rt::lateness::Lateness;
 use rt::log_sink::{self, Sinks};
-use rt::poll::Loop;
-use rt::privs::{Drop, PrivError, RunAs};
-use rt::resources::{self, Resources};
+use rt::poll::{Loop, Ready};
 use rt::signals::{self, Signals};
-use rt::spawn::{self, Entered};
+use rt::spawn::Entered;
 use rt::{Interest, Token, clock};
-use std::io;
 use types::Mono;
 
 /// How long core may take to say what is to be done.
@@ -27,15 +29,9 @@ const FIRST_WORDS: Duration = Duration::from_secs(30);
 /// How long an exiting role waits until core has its last words.
 const LAST_WORDS: Duration = Duration::from_millis(500);
 
-/// Exit status: core must not try again.
-const EXIT_FATAL: i32 = 1;
-/// Exit status: a permission is missing.
-const EXIT_PERMISSION: i32 = 4;
-/// Exit status: an internal error; core may try again.
-const EXIT_SOFTWARE: i32 = 70;
-
 const CORE: Token = Token(0);
 const SIGNALS: Token = Token(1);
+const ADDRESSES: Token = Token(2);
 
 /// The checker role: runs until core says so or is gone. Returns the exit
 /// status.
@@ -49,49 +45,28 @@ pub fn run(entered: Entered) -> i32 {
     }
 }
 
-/// Why the role ends.
-#[derive(Debug)]
-struct Fatal {
-    what: String,
-    status: i32,
-}
-
-impl fmt::Display for Fatal {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str(&self.what)
-    }
-}
-
-fn failed(what: &'static str) -> impl Fn(io::Error) -> Fatal {
-    move |e| Fatal { what: format!("{what}: {e}"), status: EXIT_SOFTWARE }
-}
-
-impl From<ChannelError> for Fatal {
-    fn from(e: ChannelError) -> Self {
-        Fatal { what: format!("channel to core: {e}"), status: EXIT_SOFTWARE }
-    }
-}
-
-impl From<PrivError> for Fatal {
-    fn from(e: PrivError) -> Self {
-        Fatal { what: e.to_string(), status: EXIT_PERMISSION }
-    }
-}
-
-type ToCore = Channel<CheckerToCore, CoreToChecker>;
-
 /// Everything the role owns.
 #[derive(Debug)]
 struct Checker {
     poll: Loop,
     signals: Signals,
-    core: ToCore,
-    prepared: Option<Box<CheckerSetup>>,
+    report: Report,
+    core_interest: Interest,
+    prepared: Option<Prepared>,
     running: Option<Box<CheckerSetup>>,
     /// `None` when core left before it gave a configuration.
     pools: Option<Pools>,
+    means: Means,
+    addresses: Option<Addresses>,
     lateness: Lateness,
     leaving: bool,
+}
+
+/// A configuration that can run.
+#[derive(Debug)]
+struct Prepared {
+    setup: Box<CheckerSetup>,
+    tls: TlsClient,
 }
 
 impl Checker {
@@ -99,8 +74,8 @@ impl Checker {
     /// privilege that it does not need.
     fn start(entered: Entered) -> Result<Self, Fatal> {
         let limit = u32::try_from(MAX_MESSAGE).unwrap_or(u32::MAX);
-        let mut core: ToCore =
-            Channel::new(entered.channel, limit).map_err(failed("cannot use the channel"))?;
+        let mut core =
+            ToCore::new(entered.channel, limit).map_err(failed("cannot use the channel"))?;
         let Some(CoreToChecker::Hello(hello, log)) = core.recv_wait(FIRST_WORDS)? else {
             return Err(Fatal { what: "core did not greet".into(), status: EXIT_SOFTWARE });
         };
@@ -113,10 +88,10 @@ impl Checker {
         let signals =
             Signals::new(&signals::for_role()).map_err(failed("cannot handle signals"))?;
         let first = core.recv_wait(FIRST_WORDS)?;
-        let (prepared, leaving) = match first {
-            Some(CoreToChecker::Prepare(setup)) => (Some(setup), false),
+        let setup = match first {
+            Some(CoreToChecker::Prepare(setup)) => Some(setup),
             // Core leaves before it has begun.
-            Some(CoreToChecker::Shutdown) => (None, true),
+            Some(CoreToChecker::Shutdown) => None,
             _ => {
                 return Err(Fatal {
                     what: "core gave no configuration".into(),
@@ -124,24 +99,38 @@ impl Checker {
                 });
             }
         };
-        let pools = match &prepared {
-            Some(setup) => Some(Pools::new(settle(setup, entered.core)?)),
-            None => None,
+        let (pools, means) = match &setup {
+            Some(setup) => {
+                let (ipvs, means) = start::settle(setup, entered.core)?;
+                (Some(Pools::new(ipvs)), means)
+            }
+            None => (None, Means::default()),
         };
         log_sink::start_writers();
-        if let Some(setup) = &prepared {
+        if let Some(setup) = &setup {
             let _ = core.send(&CheckerToCore::Ready(setup.generation));
         }
         let poll = Loop::new().map_err(failed("cannot open an event loop"))?;
         poll.register(&core, CORE, Interest::READABLE).map_err(failed("cannot register"))?;
         poll.register(&signals, SIGNALS, Interest::READABLE).map_err(failed("cannot register"))?;
+        let leaving = setup.is_none();
+        let prepared = setup.map(|setup| {
+            let tls = TlsClient::of(&setup).unwrap_or_else(|e| {
+                error!("{e}: SSL_GET cannot check anything");
+                TlsClient::default()
+            });
+            Prepared { setup, tls }
+        });
         Ok(Checker {
             poll,
             signals,
-            core,
+            report: Report::new(core),
+            core_interest: Interest::READABLE,
             prepared,
             running: None,
             pools,
+            means,
+            addresses: None,
             lateness: Lateness::default(),
             leaving,
         })
@@ -149,32 +138,62 @@ impl Checker {
 
     fn run(&mut self) -> Result<(), Fatal> {
         let mut ready = Vec::new();
+        // What came together with the first words is in memory, not in the socket.
+        self.serve_core()?;
         while !self.leaving {
-            let interest = self.core.interest();
-            self.poll.reregister(&self.core, CORE, interest).map_err(failed("cannot register"))?;
+            let interest = self.report.core.interest();
+            if interest != self.core_interest {
+                self.poll
+                    .reregister(&self.report.core, CORE, interest)
+                    .map_err(failed("cannot register"))?;
+                self.core_interest = interest;
+            }
             let deadline = self.pools.as_ref().and_then(Pools::deadline);
             self.poll.wait(deadline, &mut ready).map_err(failed("cannot wait"))?;
             let due = deadline.filter(|at| *at != Mono::ZERO);
             if let Some(late) = self.lateness.check(due, clock::now()) {
-                let _ = self.core.send(&CheckerToCore::Late(late));
+                let _ = self.report.say(CheckerToCore::Late(late));
             }
-            for r in &ready {
-                match r.token {
-                    SIGNALS => self.serve_signals()?,
-                    _ => self.serve_core()?,
-                }
+            for r in &mut ready {
+                self.serve(r)?;
             }
             if let Some(pools) = &mut self.pools {
-                pools.work();
+                pools.work(&mut World { poll: &self.poll, report: &mut self.report });
             }
         }
-        if let (Some(pools), Some(setup)) = (&mut self.pools, &self.running) {
-            pools.stop(setup.dont_release);
-        }
-        info!("Stopped");
-        // Core may be gone already.
-        let _ = self.core.flush_wait(LAST_WORDS);
+        self.leave();
         Ok(())
+    }
+
+    fn serve(&mut self, ready: &mut Ready) -> Result<(), Fatal> {
+        match ready.token {
+            CORE => self.serve_core(),
+            SIGNALS => self.serve_signals(),
+            ADDRESSES => {
+                self.serve_addresses();
+                Ok(())
+            }
+            Token(n) => {
+                if let Some(pools) = &mut self.pools {
+                    let id = n.wrapping_sub(FIRST_TOKEN);
+                    let world = &mut World { poll: &self.poll, report: &mut self.report };
+                    pools.socket(id, ready, world);
+                }
+                Ok(())
+            }
+        }
+    }
+
+    fn leave(&mut self) {
+        if let (Some(pools), Some(setup)) = (&mut self.pools, &self.running) {
+            let world = &mut World { poll: &self.poll, report: &mut self.report };
+            pools.stop(setup.dont_release, world);
+        }
+        self.means.give_back();
+        info!("Stopped");
+        self.report.retry();
+        // Core may be gone already.
+        let _ = self.report.core.flush_wait(LAST_WORDS);
     }
 
     fn serve_signals(&mut self) -> Result<(), Fatal> {
@@ -195,10 +214,20 @@ impl Checker {
         Ok(())
     }
 
+    fn serve_addresses(&mut self) {
+        let Some(addresses) = &mut self.addresses else { return };
+        let changes = addresses.changes();
+        if let Some(pools) = &mut self.pools {
+            let world = &mut World { poll: &self.poll, report: &mut self.report };
+            pools.addresses(&changes, world);
+        }
+    }
+
     fn serve_core(&mut self) -> Result<(), Fatal> {
-        let _ = self.core.flush();
+        let _ = self.report.core.flush();
+        self.report.retry();
         loop {
-            match self.core.recv() {
+            match self.report.core.recv() {
                 Ok(Some(message)) => self.on_message(message),
                 Ok(None) => return Ok(()),
                 Err(ChannelError::Closed) => {
@@ -213,14 +242,10 @@ impl Checker {
     fn on_message(&mut self, message: CoreToChecker) {
         match message {
             CoreToChecker::Hello(..) => {}
-            CoreToChecker::Prepare(setup) => {
-                let generation = setup.generation;
-                self.prepared = Some(setup);
-                self.say(&CheckerToCore::Ready(generation));
-            }
+            CoreToChecker::Prepare(setup) => self.prepare(setup),
             CoreToChecker::Commit(generation) => self.commit(generation),
             CoreToChecker::Abort(generation) => {
-                self.prepared.take_if(|p| p.generation == generation);
+                self.prepared.take_if(|p| p.setup.generation == generation);
             }
             CoreToChecker::Track(id, value) => {
                 if let Some(setup) = &mut self.running
@@ -228,71 +253,87 @@ impl Checker {
                 {
                     *known = value;
                 }
+                if let Some(pools) = &mut self.pools {
+                    let world = &mut World { poll: &self.poll, report: &mut self.report };
+                    pools.track(id, value, world);
+                }
+            }
+            CoreToChecker::ScriptEnded(run, exit) => {
+                if let Some(pools) = &mut self.pools {
+                    let world = &mut World { poll: &self.poll, report: &mut self.report };
+                    pools.script_ended(run, exit, world);
+                }
             }
             CoreToChecker::Dump(kind) => self.dump(kind),
             CoreToChecker::Shutdown => self.leaving = true,
         }
     }
 
+    /// Checks a new configuration, and keeps it if it can run.
+    fn prepare(&mut self, setup: Box<CheckerSetup>) {
+        let generation = setup.generation;
+        let tls = match self.means.lack(&setup) {
+            Some(reason) => Err(reason),
+            None => TlsClient::of(&setup),
+        };
+        let answer = match tls {
+            Ok(tls) => {
+                self.prepared = Some(Prepared { setup, tls });
+                CheckerToCore::Ready(generation)
+            }
+            Err(reason) => CheckerToCore::Refused { generation, reason, status: EXIT_FATAL },
+        };
+        self.say(answer);
+    }
+
     fn commit(&mut self, generation: Generation) {
-        if let Some(mut setup) = self.prepared.take_if(|p| p.generation == generation) {
-            if self.running.is_some() {
-                info!("Reloading");
+        let Some(prepared) = self.prepared.take_if(|p| p.setup.generation == generation) else {
+            return;
+        };
+        let Prepared { mut setup, tls } = prepared;
+        if self.running.is_some() {
+            info!("Reloading");
+        }
+        set_comm(&setup.global);
+        self.lateness.configure(&setup.global, setup.global.checker_process.rt_priority);
+        self.means.provide(&setup);
+        self.watch_addresses(&setup);
+        if let Some(pools) = &mut self.pools {
+            let world = &mut World { poll: &self.poll, report: &mut self.report };
+            pools.commit(&mut setup, tls, self.addresses.as_ref(), world);
+        }
+        self.running = Some(setup);
+        self.say(CheckerToCore::Running(generation));
+    }
+
+    /// Starts or ends the watch over the addresses of this host.
+    fn watch_addresses(&mut self, setup: &CheckerSetup) {
+        if let Some(old) = self.addresses.take() {
+            let _ = self.poll.deregister(&old.monitor);
+        }
+        match start::addresses(setup) {
+            Ok(None) => {}
+            Ok(Some(new)) => {
+                if let Err(e) = self.poll.register(&new.monitor, ADDRESSES, Interest::READABLE) {
+                    error!("cannot watch the addresses of this host: {e}");
+                }
+                self.addresses = Some(new);
             }
-            set_comm(&setup.global);
-            self.lateness.configure(&setup.global, setup.global.checker_process.rt_priority);
-            if let Some(pools) = &mut self.pools {
-                pools.commit(&mut setup);
-            }
-            self.running = Some(setup);
-            self.say(&CheckerToCore::Running(generation));
+            Err(e) => error!("cannot watch the addresses of this host: {e}"),
         }
     }
 
     fn dump(&mut self, kind: Dump) {
-        let Some(pools) = &self.pools else { return };
-        let mut text = String::from("------< LVS Topology >------\n");
-        text.push_str(&format!(" Virtual servers = {}\n", pools.len()));
-        self.say(&CheckerToCore::Dump { kind, text });
+        let (Some(pools), Some(setup)) = (&self.pools, &self.running) else { return };
+        let text = dump::text(pools, setup);
+        self.say(CheckerToCore::Dump { kind, text });
     }
 
     /// Tells core; one that does not read loses the message, which it asked
     /// for.
-    fn say(&mut self, message: &CheckerToCore) {
-        if let Err(e) = self.core.send(message) {
-            error!("message to core: {e}");
+    fn say(&mut self, message: CheckerToCore) {
+        if self.report.say(message).is_err() {
+            error!("message to core: it does not read");
         }
     }
-}
-
-fn set_comm(global: &Global) {
-    spawn::set_comm(global.checker_process.name.as_deref().unwrap_or("keepalived"));
-}
-
-/// Name, scheduling, limits; then the drop of privileges.
-fn settle(setup: &CheckerSetup, core: i32) -> Result<Ipvs, Fatal> {
-    let global = &setup.global;
-    let p = &global.checker_process;
-    set_comm(global);
-    for what in Resources::of(p).apply() {
-        error!("Unable to set {what}");
-    }
-    let ipvs = Ipvs::open(global).map_err(failed("cannot open the sockets for IPVS"))?;
-    if global.ipvs.required
-        && !setup.lvs.virtual_servers.is_empty()
-        && let Some(cause) = ipvs.missing()
-    {
-        let what = format!("IPVS: Can't initialize ipvs: {cause}");
-        return Err(Fatal { what, status: EXIT_FATAL });
-    }
-    let run_as = if global.roles_as_root {
-        info!("Running as root, as roles_as_root asks for");
-        RunAs::Unchanged
-    } else {
-        RunAs::for_roles().map_err(failed("cannot find the user for roles"))?
-    };
-    let drop = Drop { run_as, core, dumpable: resources::core_dumps() };
-    // Probes that need raw sockets will say so here.
-    rt::privs::checker(false, &drop)?;
-    Ok(ipvs)
 }

@@ -1,40 +1,88 @@
-//! The pools at work: what they decide is told, and handed to IPVS.
+//! The pools at work: facts go to the machine, and what it decides is carried out, in order.
 
+use crate::addrs::{Addresses, Change};
 use crate::ipvs::Ipvs;
-use check_proto::action::Action;
-use check_proto::event::Event;
+use crate::probes::{Fact, Probes, TlsClient};
+use crate::report::Report;
+use check_proto::action::{Action, CheckerId};
+use check_proto::event::{Event, Notify};
 use check_proto::group;
 use check_proto::ipvs::ServiceKey;
-use check_proto::node::{Facts, Node};
+use check_proto::node::{Facts, Input, Node};
 use check_proto::prepared::{Options, Prepared};
-use ipc::msg::checker::CheckerSetup;
-use log::info;
+use check_proto::probe::{self, Exit, Io};
+use core::time::Duration;
+use ipc::msg::checker::{Ask, CheckerSetup, Run, ScriptExit, Subject};
+use ipc::msg::{Generation, TrackValue};
+use log::{debug, info};
 use model::Lvs;
 use rt::clock;
+use rt::poll::{Loop, Ready};
 use std::collections::{BTreeSet, VecDeque};
 use std::mem;
-use types::Mono;
+use types::{Mono, ScriptId, TrackId};
+
+/// What the pools act on besides IPVS.
+#[derive(Debug)]
+pub(crate) struct World<'a> {
+    pub poll: &'a Loop,
+    pub report: &'a mut Report,
+}
 
 /// Pools and what they act on.
 #[derive(Debug)]
 pub(crate) struct Pools {
     node: Option<Node>,
     ipvs: Ipvs,
+    probes: Probes,
+    /// The configuration that runs, and the one before: scripts are named by their ids in it.
+    generation: Generation,
+    previous: Generation,
     actions: Vec<Action>,
+    /// Facts that were known at once, to be told when what goes before is done.
+    known: VecDeque<(CheckerId, u32, Known)>,
     /// To be logged when IPVS is as it should be: a table of thousands has as many lines.
     untold: VecDeque<Event>,
+}
+
+/// A fact that needed no waiting.
+#[derive(Debug, Clone, Copy)]
+enum Known {
+    Socket(Fact),
+    Script(Exit),
 }
 
 /// Lines that one turn logs.
 const LINES: usize = 100;
 
+/// Deadlines of checks that lie so close together are one.
+const TICK: Duration = Duration::from_millis(1);
+
+/// Room for actions that is kept from turn to turn.
+const ACTIONS_KEPT: usize = 1024;
+
 impl Pools {
     pub fn new(ipvs: Ipvs) -> Self {
-        Pools { node: None, ipvs, actions: Vec::new(), untold: VecDeque::new() }
+        Pools {
+            node: None,
+            ipvs,
+            probes: Probes::new(),
+            generation: Generation(0),
+            previous: Generation(0),
+            actions: Vec::new(),
+            known: VecDeque::new(),
+            untold: VecDeque::new(),
+        }
     }
 
     /// Runs a configuration.
-    pub fn commit(&mut self, setup: &mut CheckerSetup) {
+    pub fn commit(
+        &mut self,
+        setup: &mut CheckerSetup,
+        tls: TlsClient,
+        addresses: Option<&Addresses>,
+        world: &mut World<'_>,
+    ) {
         let now = clock::now();
         let options = Options::of(&setup.global);
         let marks = self.node.as_ref().and_then(Node::marks);
@@ -42,18 +90,22 @@ impl Pools {
         for problem in prepared.problems() {
             log::error!("{problem}");
         }
+        let values: Vec<i64> = setup.values.iter().map(|v| number(*v)).collect();
+        self.probes.configure(tls);
+        self.previous = mem::replace(&mut self.generation, setup.generation);
         match &mut self.node {
             Some(node) => {
                 self.ipvs.reload(&setup.global);
-                node.reload(now, prepared, &[], &mut self.actions);
-                self.carry_out();
+                node.reload(now, prepared, &values, &mut self.actions);
+                self.carry_out(world);
             }
             None => {
-                let facts = Facts::default();
+                let addresses = addresses.map(|a| a.all().collect()).unwrap_or_default();
+                let facts = Facts { values, addresses };
                 self.node =
                     Some(Node::new(now, prepared, facts, now.as_nanos(), &mut self.actions));
                 self.ipvs.begin();
-                self.carry_out();
+                self.carry_out(world);
                 if let Some(node) = &self.node {
                     // What a predecessor died over while it took it away.
                     let before = setup.before.take().map(|lvs| services(&lvs)).unwrap_or_default();
@@ -74,12 +126,17 @@ impl Pools {
     /// When [`Pools::work`] wants to be called.
     pub fn deadline(&self) -> Option<Mono> {
         let ipvs = self.node.as_ref().and_then(|_| self.ipvs.deadline());
+        let checks = self.node.as_ref().and_then(Node::deadline).map(|at| at + TICK);
         let untold = (!self.untold.is_empty()).then_some(Mono::ZERO);
-        [ipvs, untold].into_iter().flatten().min()
+        [ipvs, checks, untold].into_iter().flatten().min()
     }
 
-    /// Goes on with what takes longer than one turn.
-    pub fn work(&mut self) {
+    /// Does what is due, and goes on with what takes longer than one turn.
+    pub fn work(&mut self, world: &mut World<'_>) {
+        let now = clock::now();
+        if self.node.as_ref().and_then(Node::deadline).is_some_and(|at| at <= now) {
+            self.tell(Input::Tick, world);
+        }
         if let Some(node) = &self.node {
             self.ipvs.work(node.table(), clock::now());
         }
@@ -88,33 +145,160 @@ impl Pools {
         }
     }
 
+    /// The socket with this number is ready.
+    pub fn socket(&mut self, number: usize, ready: &mut Ready, world: &mut World<'_>) {
+        let Ok(number) = u32::try_from(number) else { return };
+        let checker = CheckerId(number);
+        while let Some((attempt, fact)) = self.probes.next(checker, ready) {
+            let Some(node) = &mut self.node else { return };
+            let input = self.probes.input(fact);
+            let input = Input::Probe { checker, attempt, input };
+            node.handle(clock::now(), input, &mut self.actions);
+            self.carry_out(world);
+        }
+        self.probes.settle(world.poll);
+    }
+
+    /// A check's script has ended.
+    pub fn script_ended(&mut self, run: Run, exit: ScriptExit, world: &mut World<'_>) {
+        let exit = match exit {
+            ScriptExit::Status(status) => Exit::Status(status),
+            ScriptExit::Signal(number) => Exit::Signal(number),
+            ScriptExit::TimedOut => Exit::TimedOut,
+            ScriptExit::CannotRun => Exit::CannotRun,
+            ScriptExit::NotStarted => Exit::NotStarted,
+        };
+        let checker = CheckerId(run.checker);
+        let input = probe::Input::Exit(exit);
+        self.tell(Input::Probe { checker, attempt: run.attempt, input }, world);
+    }
+
+    /// A tracked file has another number.
+    pub fn track(&mut self, track: TrackId, value: TrackValue, world: &mut World<'_>) {
+        self.tell(Input::Track { track, value: number(value) }, world);
+    }
+
+    /// Addresses of this host came and went.
+    pub fn addresses(&mut self, changes: &[Change], world: &mut World<'_>) {
+        for Change { addr, present } in changes {
+            self.tell(Input::Address { addr: *addr, present: *present }, world);
+        }
+    }
+
     /// The daemon stops; `keep` leaves IPVS as it is.
-    pub fn stop(&mut self, keep: bool) {
+    pub fn stop(&mut self, keep: bool, world: &mut World<'_>) {
         if let Some(node) = &mut self.node {
             node.stop(keep, &mut self.actions);
         }
         self.ipvs.drop_additions();
-        self.carry_out();
+        self.carry_out(world);
         self.ipvs.stop();
         self.log(usize::MAX);
+    }
+
+    fn tell(&mut self, input: Input<'_>, world: &mut World<'_>) {
+        if let Some(node) = &mut self.node {
+            node.handle(clock::now(), input, &mut self.actions);
+            self.carry_out(world);
+        }
     }
 
     fn log(&mut self, most: usize) {
         let lines = most.min(self.untold.len());
         for event in self.untold.drain(..lines) {
-            info!("{}", event.text());
+            match event.is_detail() {
+                true => debug!("{}", event.text()),
+                false => info!("{}", event.text()),
+            }
         }
     }
 
-    /// Hands operations to IPVS, and keeps what is to be logged. A table of thousands has as many,
-    /// so nothing is copied on the way, and their room is given back.
-    fn carry_out(&mut self) {
-        for action in mem::take(&mut self.actions) {
-            match action {
-                Action::Ipvs(op) => self.ipvs.push(op),
-                Action::Event(event) => self.untold.push_back(event),
-                Action::Probe { .. } | Action::Notify(_) | Action::Mail(_) => {}
+    /// Carries everything out, and what follows from that. A table of thousands has as many
+    /// actions, so nothing is copied on the way, and their room is given back.
+    fn carry_out(&mut self, world: &mut World<'_>) {
+        loop {
+            let mut actions = mem::take(&mut self.actions);
+            for action in actions.drain(..) {
+                self.act(action, world);
             }
+            if actions.capacity() <= ACTIONS_KEPT {
+                self.actions = actions;
+            }
+            let Some((checker, attempt, known)) = self.known.pop_front() else { break };
+            let Some(node) = &mut self.node else { break };
+            let input = match known {
+                Known::Socket(fact) => self.probes.input(fact),
+                Known::Script(exit) => probe::Input::Exit(exit),
+            };
+            let input = Input::Probe { checker, attempt, input };
+            node.handle(clock::now(), input, &mut self.actions);
+        }
+        self.probes.settle(world.poll);
+    }
+
+    fn act(&mut self, action: Action, world: &mut World<'_>) {
+        match action {
+            Action::Ipvs(op) => self.ipvs.push(op),
+            Action::Event(event) => self.untold.push_back(event),
+            Action::Probe { checker, attempt, action } => {
+                self.probe(checker, attempt, action, world);
+            }
+            Action::Notify(notify) => {
+                if let Some((subject, up, script, removed)) = told(notify) {
+                    let generation = if removed { self.previous } else { self.generation };
+                    let ask = Ask::Notify { subject: subject.clone(), up, generation, script };
+                    world.report.notify(subject, ask);
+                }
+            }
+            Action::Mail(mail) => {
+                world.report.ask(Ask::Mail { subject: mail.subject, body: mail.body });
+            }
+        }
+    }
+
+    fn probe(&mut self, checker: CheckerId, attempt: u32, io: Io, world: &mut World<'_>) {
+        let run = Run { checker: checker.0, attempt };
+        match io {
+            Io::Run { script, timeout } => {
+                self.probes.script(checker);
+                let generation = self.generation;
+                if !world.report.ask(Ask::Run { run, generation, script, timeout }) {
+                    self.known.push_back((checker, attempt, Known::Script(Exit::NotStarted)));
+                }
+            }
+            Io::Close => {
+                if self.probes.close(checker) {
+                    world.report.ask(Ask::End(run));
+                }
+            }
+            io => {
+                if let Some(fact) = self.probes.act(checker, attempt, io) {
+                    self.known.push_back((checker, attempt, Known::Socket(fact)));
+                }
+            }
+        }
+    }
+}
+
+/// A file's number; anything else is none.
+fn number(value: TrackValue) -> i64 {
+    match value {
+        TrackValue::Number(n) => n,
+        TrackValue::Unknown | TrackValue::Good(_) => 0,
+    }
+}
+
+/// What core is told of a state, if it is told at all: whose, which, by which script, and whether
+/// that is one of the configuration before.
+fn told(notify: Notify) -> Option<(Subject, bool, Option<ScriptId>, bool)> {
+    match notify {
+        Notify::Server { quiet: true, .. } | Notify::Pool { quiet: true, .. } => None,
+        Notify::Server { rs, vs, up, script, removed, .. } => {
+            let subject = Subject::Real { rs: (*rs).to_owned(), vs: (*vs).to_owned() };
+            Some((subject, up, script, removed))
+        }
+        Notify::Pool { vs, up, script, removed, .. } => {
+            Some((Subject::Virtual((*vs).to_owned()), up, script, removed))
         }
     }
 }

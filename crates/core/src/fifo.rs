@@ -12,6 +12,33 @@ use std::path::PathBuf;
 use std::time::Duration;
 use types::{Mono, ScriptId};
 
+/// Whose lines a FIFO gets.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Audience {
+    /// Those of instances and groups, and those of virtual and real servers.
+    All,
+    /// Those of instances and groups.
+    Vrrp,
+    /// Those of virtual and real servers.
+    Lvs,
+}
+
+impl Audience {
+    /// Whether lines meant for `line` go to this FIFO.
+    fn hears(self, line: Audience) -> bool {
+        self == Audience::All || self == line
+    }
+
+    /// What precedes `notify fifo` in log lines.
+    pub const fn word(self) -> &'static str {
+        match self {
+            Audience::All => "",
+            Audience::Vrrp => "vrrp ",
+            Audience::Lvs => "lvs ",
+        }
+    }
+}
+
 /// A configured FIFO with its reader.
 #[derive(Debug, Clone, Copy)]
 pub struct Reader<'c> {
@@ -19,8 +46,8 @@ pub struct Reader<'c> {
     pub fifo: &'c model::global::Fifo,
     /// Its reader script.
     pub script: Option<ScriptId>,
-    /// What precedes `notify fifo` in log lines.
-    pub word: &'static str,
+    /// Whose lines it gets.
+    pub audience: Audience,
 }
 
 /// A FIFO that exists and is ours.
@@ -35,6 +62,7 @@ pub struct Created {
 pub struct Fifo {
     at: Created,
     file: File,
+    audience: Audience,
     lost: Losses,
 }
 
@@ -125,9 +153,12 @@ impl Fifo {
         }
     }
 
-    /// Writes one line. When the pipe is full the line is lost, as ever; that
+    /// Writes one line that is meant for `to`. When the pipe is full the line is lost, as ever; that
     /// is counted, and logged when it begins and when it is over.
-    pub fn write(&mut self, line: &str) {
+    pub fn write(&mut self, line: &str, to: Audience) {
+        if !self.audience.hears(to) {
+            return;
+        }
         let path = self.at.path.display();
         let written = self.file.write(line.as_bytes());
         match self.lost.note(clock::now(), written.is_ok()) {
@@ -146,14 +177,14 @@ impl Fifo {
 impl Created {
     /// Opens it for reading too, so that lines wait for a reader and writing
     /// never fails for want of one.
-    pub fn open(self) -> Option<Fifo> {
+    pub fn open(self, audience: Audience) -> Option<Fifo> {
         let opened = OpenOptions::new()
             .read(true)
             .write(true)
             .custom_flags(nix::libc::O_NONBLOCK | nix::libc::O_NOFOLLOW)
             .open(&self.path);
         match opened {
-            Ok(file) => Some(Fifo { at: self, file, lost: Losses::default() }),
+            Ok(file) => Some(Fifo { at: self, file, audience, lost: Losses::default() }),
             Err(e) => {
                 info!("Unable to open notify fifo {}: {e}", self.path.display());
                 None
@@ -180,15 +211,16 @@ mod tests {
     fn lines_wait_for_a_reader_and_the_fifo_goes_with_its_maker() {
         let path = std::env::temp_dir().join(format!("ka-fifo-{}", std::process::id()));
         let config = model::global::Fifo { path: path.to_string_lossy().into_owned(), owner: None };
-        let mut fifo = Fifo::create(&config, None).unwrap().open().unwrap();
-        fifo.write("INSTANCE \"a\" MASTER 1\n");
+        let mut fifo = Fifo::create(&config, None).unwrap().open(Audience::Vrrp).unwrap();
+        fifo.write("INSTANCE \"a\" MASTER 1\n", Audience::Vrrp);
+        fifo.write("VS [192.0.2.1]:tcp:80 UP\n", Audience::Lvs);
         let mut buf = [0; 100];
         let mut reader =
             OpenOptions::new().read(true).custom_flags(nix::libc::O_NONBLOCK).open(&path).unwrap();
         let n = reader.read(&mut buf).unwrap();
         assert_eq!(&buf[..n], b"INSTANCE \"a\" MASTER 1\n");
         // A second user of the same FIFO does not remove it.
-        drop(Fifo::create(&config, None).unwrap().open().unwrap());
+        drop(Fifo::create(&config, None).unwrap().open(Audience::All).unwrap());
         assert!(path.exists());
         drop(fifo);
         assert!(!path.exists());
@@ -198,10 +230,10 @@ mod tests {
     fn a_full_pipe_loses_lines_and_counts_them() {
         let path = std::env::temp_dir().join(format!("ka-fifo-full-{}", std::process::id()));
         let config = model::global::Fifo { path: path.to_string_lossy().into_owned(), owner: None };
-        let mut fifo = Fifo::create(&config, None).unwrap().open().unwrap();
+        let mut fifo = Fifo::create(&config, None).unwrap().open(Audience::All).unwrap();
         let line = "x".repeat(4096);
         for _ in 0..20 {
-            fifo.write(&line);
+            fifo.write(&line, Audience::Vrrp);
         }
         assert!(fifo.lost.total > 0);
     }

@@ -6,6 +6,7 @@
 //! follow the daemon's life: [`cli`], `start`, `lifecycle`, `main_loop`,
 //! `reload`.
 
+mod checks;
 pub mod cli;
 mod command_line;
 mod config_test;
@@ -33,6 +34,7 @@ mod start;
 mod supervise;
 #[cfg(test)]
 mod tests;
+mod tls_files;
 mod track;
 mod turns;
 mod unexecutable;

@@ -6,7 +6,7 @@
 use ipc::Role;
 use ipc::codec::MAX_MESSAGE;
 use ipc::msg::bfd::{BfdSetup, BfdToCore, CoreToBfd};
-use ipc::msg::checker::{CheckerSetup, CheckerToCore, CoreToChecker};
+use ipc::msg::checker::{Ask, CheckerSetup, CheckerToCore, CoreToChecker, Run, ScriptExit};
 use ipc::msg::vrrp::{CoreToVrrp, News, SubjectKind, VrrpSetup, VrrpToCore};
 use ipc::msg::{Dump, Generation, Hello, LogSetup, TrackValue};
 use rt::Interest;
@@ -51,6 +51,8 @@ pub enum Report {
     Late(std::time::Duration),
     /// News for scripts and FIFOs.
     Notify(Notice),
+    /// What the checker role wants done.
+    Ask(Ask),
 }
 
 /// News of an instance or a sync group.
@@ -157,6 +159,17 @@ impl Link {
         }
     }
 
+    /// Tells the checker role how a check's script ended.
+    ///
+    /// # Errors
+    /// When the message cannot be queued.
+    pub fn script_ended(&mut self, run: Run, exit: ScriptExit) -> Result<(), SendError> {
+        match self {
+            Link::Checker(c) => c.send(&CoreToChecker::ScriptEnded(run, exit)),
+            Link::Vrrp(_) | Link::Bfd(_) => Ok(()),
+        }
+    }
+
     /// Asks for the text of a dump file.
     ///
     /// # Errors
@@ -255,6 +268,7 @@ impl From<CheckerToCore> for Report {
             }
             CheckerToCore::Running(g) => Report::Running(g),
             CheckerToCore::Dump { kind, text } => Report::Dump(kind, text),
+            CheckerToCore::Ask(ask) => Report::Ask(ask),
             CheckerToCore::Lost(n) => Report::Lost(n),
         }
     }

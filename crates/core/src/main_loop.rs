@@ -21,6 +21,7 @@ use crate::track::Tracker;
 use crate::turns::Turn;
 use crate::watch::Watcher;
 use ipc::Role;
+use ipc::msg::checker::Run;
 use ipc::msg::{Dump, Generation, LogSetup};
 use log::{debug, error, info, warn};
 use model::Config;
@@ -58,6 +59,8 @@ pub enum Purpose {
     FifoReader(&'static str),
     /// A tracked script of that configuration.
     Track(Generation, TrackId),
+    /// A check's script, for the checker process of that pid.
+    Check(i32, Run),
 }
 
 /// The daemon.
@@ -70,6 +73,8 @@ pub struct Core {
     /// The configuration before the last reload: instances that it removed
     /// still have news to tell.
     pub(crate) previous: Option<Config>,
+    /// Which load that was.
+    pub(crate) previous_generation: Generation,
     pub(crate) generation: Generation,
     /// How many configurations have been handed to roles, refused ones too.
     pub(crate) loads: u64,
@@ -125,6 +130,7 @@ impl Core {
             log: parts.log,
             config: parts.config,
             previous: None,
+            previous_generation: Generation(0),
             generation: Generation(1),
             loads: 1,
             signals: parts.signals,
@@ -285,6 +291,7 @@ impl Core {
             Report::Lost(n) => warn!("{n} reports of the {} process were lost", title(role)),
             Report::Notify(notice) => self.notify(&notice),
             Report::Late(by) => self.raise_priority(at, by),
+            Report::Ask(ask) => self.on_ask(at, ask),
         }
     }
 
@@ -309,6 +316,7 @@ impl Core {
         // What it said before it ended still counts.
         self.serve_role(at, LAST_REPORTS);
         self.abandon_reload_without(at);
+        self.end_checks_of(now, at);
         let Some(slot) = self.slots.get_mut(at) else { return };
         if self.phase.is_stopping() {
             slot.stopped(&self.poll, exit);
@@ -328,6 +336,7 @@ impl Core {
             Purpose::Notify(Some(turn)) => self.turn_ended(*turn),
             Purpose::Notify(None) => {}
             Purpose::FifoReader(word) => info!("{word}notify fifo script terminated"),
+            Purpose::Check(pid, run) => self.check_ended(*pid, *run, outcome),
             // An id of an earlier configuration means nothing in this one.
             Purpose::Track(generation, _) if *generation != self.generation => {}
             Purpose::Track(_, id) => {

@@ -1,7 +1,7 @@
-//! Notifications of the vrrp role: scripts and FIFO lines, in the documented
-//! order - the state's own script, the generic script, the FIFO.
+//! Notifications: scripts and FIFO lines, in the documented order - the state's own script, the
+//! generic script, the FIFO.
 
-use crate::fifo::{Fifo, Reader};
+use crate::fifo::{Audience, Fifo, Reader};
 use crate::link::Notice;
 use crate::main_loop::{Core, Purpose};
 use crate::turns::{Turn, Turns};
@@ -26,11 +26,11 @@ pub struct Notifications {
 
 /// A script that waits for its turn.
 #[derive(Debug)]
-struct Job {
-    script: Script,
-    words: Vec<String>,
+pub(crate) struct Job {
+    pub script: Script,
+    pub words: Vec<String>,
     /// The word of the state that it is to be told.
-    state: &'static str,
+    pub state: &'static str,
 }
 
 /// What a subject was last told to be.
@@ -156,21 +156,33 @@ impl Core {
             return;
         }
         let now = clock::now();
-        for (id, words) in scripts(subject.notify, notice) {
-            let Some(script) = subject.config.scripts.get(id.index()).cloned() else { continue };
-            let job = Job { script, words, state: news_word(&notice.news) };
-            let key = (kind_word(notice.kind), notice.name.clone());
-            if let Some(old) = self.notifications.turns.add(key, job) {
-                warn!(
-                    "({}) notify scripts are too slow: {} of {} is passed over",
-                    notice.name, old.script.path, old.state
-                );
-            }
+        let job = |(id, words): (ScriptId, Vec<String>)| {
+            let script = subject.config.scripts.get(id.index())?.clone();
+            Some(Job { script, words, state: news_word(&notice.news) })
+        };
+        let jobs: Vec<Job> = scripts(subject.notify, notice).into_iter().filter_map(job).collect();
+        for job in jobs {
+            self.take_turn(kind_word(notice.kind), notice.name.clone(), job);
         }
         self.start_turns(now);
-        let text = line(notice);
+        self.write_fifos(&line(notice), Audience::Vrrp);
+    }
+
+    /// Queues a notification behind those of the same subject.
+    pub(crate) fn take_turn(&mut self, kind: &'static str, name: String, job: Job) {
+        let key = (kind, name.clone());
+        if let Some(old) = self.notifications.turns.add(key, job) {
+            warn!(
+                "({name}) notify scripts are too slow: {} of {} is passed over",
+                old.script.path, old.state
+            );
+        }
+    }
+
+    /// Writes a line to every FIFO that gets lines of this kind.
+    pub(crate) fn write_fifos(&mut self, line: &str, to: Audience) {
         for fifo in &mut self.notifications.fifos {
-            fifo.write(&text);
+            fifo.write(line, to);
         }
     }
 
@@ -216,7 +228,7 @@ impl Core {
             };
             let (kind, state) = (kind_word(kind), known.state.word());
             let text = format!("{kind} \"{name}\" {state} {priority}\n");
-            fifos.iter_mut().for_each(|fifo| fifo.write(&text));
+            fifos.iter_mut().for_each(|fifo| fifo.write(&text, Audience::Vrrp));
         }
     }
 
@@ -258,8 +270,7 @@ impl Core {
         self.notifications.turns.deadline()
     }
 
-    /// Makes and opens the FIFOs of the vrrp role's news and starts their
-    /// reader scripts.
+    /// Makes and opens the FIFOs and starts their reader scripts.
     pub(crate) fn open_fifos(&mut self) {
         let now = clock::now();
         let global = &self.config.global;
@@ -269,10 +280,10 @@ impl Core {
             };
             if let Some(script) = reader.script.and_then(|id| self.config.scripts.get(id.index())) {
                 let path = [reader.fifo.path.clone()];
-                let purpose = Purpose::FifoReader(reader.word);
+                let purpose = Purpose::FifoReader(reader.audience.word());
                 let _ = self.scripts.start(now, script, &path, None, purpose);
             }
-            self.notifications.fifos.extend(created.open());
+            self.notifications.fifos.extend(created.open(reader.audience));
         }
     }
 
@@ -288,18 +299,29 @@ impl Core {
     }
 }
 
-/// The FIFOs that vrrp news go to.
+/// The configured FIFOs, each path once.
 fn readers(global: &Global) -> Vec<Reader<'_>> {
     let f = &global.fifos;
-    let mut list = Vec::new();
-    if let Some(fifo) = &f.all {
-        list.push(Reader { fifo, script: f.all_script, word: "" });
-    }
-    if let Some(fifo) = &f.vrrp {
-        if f.all.as_ref().is_some_and(|all| all.path == fifo.path) {
-            info!("vrrp notify FIFO {} has been specified as global FIFO - ignoring", fifo.path);
-        } else {
-            list.push(Reader { fifo, script: f.vrrp_script, word: "vrrp " });
+    let configured = [
+        (Audience::All, &f.all, f.all_script),
+        (Audience::Vrrp, &f.vrrp, f.vrrp_script),
+        (Audience::Lvs, &f.lvs, f.lvs_script),
+    ];
+    let mut list: Vec<Reader<'_>> = Vec::new();
+    for (audience, fifo, script) in configured {
+        let Some(fifo) = fifo else { continue };
+        match list.iter_mut().find(|r| r.fifo.path == fifo.path) {
+            None => list.push(Reader { fifo, script, audience }),
+            Some(all) if all.audience == Audience::All => info!(
+                "{}notify FIFO {} has been specified as global FIFO - ignoring",
+                audience.word(),
+                fifo.path
+            ),
+            // One FIFO for both, read by the first one's script if it has one.
+            Some(both) => {
+                both.audience = Audience::All;
+                both.script = both.script.or(script);
+            }
         }
     }
     list
@@ -342,5 +364,22 @@ mod tests {
         assert_eq!(scripts(&notify, &n), [(ScriptId(1), vec![]), (ScriptId(0), words)]);
         let n = notice(SubjectKind::Instance, News::MasterRxLowerPri, 100);
         assert_eq!(scripts(&notify, &n), []);
+    }
+
+    #[test]
+    fn a_path_that_is_configured_twice_is_one_fifo() {
+        let fifo = |path: &str| Some(model::global::Fifo { path: path.into(), owner: None });
+        let mut global = Global::default();
+        let f = &mut global.fifos;
+        (f.all, f.vrrp, f.lvs) = (fifo("/a"), fifo("/v"), fifo("/a"));
+        let paths = |global: &Global| -> Vec<_> {
+            readers(global).iter().map(|r| (r.fifo.path.clone(), r.audience)).collect()
+        };
+        let (a, v) = ("/a".to_owned(), "/v".to_owned());
+        assert_eq!(paths(&global), [(a, Audience::All), (v.clone(), Audience::Vrrp)]);
+        let f = &mut global.fifos;
+        (f.all, f.lvs, f.lvs_script) = (None, fifo("/v"), Some(ScriptId(3)));
+        assert_eq!(paths(&global), [(v, Audience::All)]);
+        assert_eq!(readers(&global)[0].script, Some(ScriptId(3)));
     }
 }

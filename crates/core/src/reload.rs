@@ -164,7 +164,7 @@ impl Core {
         // Scripts of the old configuration end; notifications may finish.
         self.scripts
             .end(now, STOP_GRACE, |p| matches!(p, Purpose::Track(..) | Purpose::FifoReader(_)));
-        self.generation = generation;
+        self.previous_generation = std::mem::replace(&mut self.generation, generation);
         self.previous = Some(std::mem::replace(&mut self.config, *config));
         self.apply_own_settings();
         self.change_resources();

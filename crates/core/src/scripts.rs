@@ -115,7 +115,7 @@ impl<T: Clone + PartialEq> Runner<T> {
     fn spawn(&self, script: &Script, more: &[String]) -> std::io::Result<i32> {
         if self.processes.len() >= RUNNING_MAX {
             let what = format!("{RUNNING_MAX} scripts run already");
-            return Err(std::io::Error::other(what));
+            return Err(std::io::Error::new(std::io::ErrorKind::WouldBlock, what));
         }
         if self.secure_only && script.insecure {
             return Err(std::io::Error::other("it is not secure, see the message at load"));

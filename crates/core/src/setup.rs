@@ -2,6 +2,7 @@
 
 use crate::cli::Options;
 use crate::link::Setup;
+use crate::tls_files;
 use ipc::Role;
 use ipc::msg::bfd::BfdSetup;
 use ipc::msg::checker::CheckerSetup;
@@ -53,6 +54,7 @@ pub fn part(
             values: values.to_vec(),
             dont_release: options.dont_release_ipvs,
             log_addresses: options.address_monitoring,
+            tls: tls_files::read(&config.lvs),
         })),
         Role::Bfd => {
             Setup::Bfd(Box::new(BfdSetup { generation, global, sessions: config.bfd.clone() }))
@@ -68,6 +70,8 @@ pub fn is_same(role: Role, old: &Config, new: &Config) -> bool {
         && old.lvs == new.lvs
         && old.global == new.global
         && old.tracks == new.tracks
+        // It names scripts by their place here.
+        && old.scripts == new.scripts
 }
 
 #[cfg(test)]

@@ -14,6 +14,8 @@ use std::io;
 
 /// `CAP_SETPCAP`: to change the bounding set and the securebits.
 const SETPCAP: u32 = 8;
+/// `CAP_NET_BIND_SERVICE`: ports below 1024 of this host.
+const NET_BIND_SERVICE: u32 = 10;
 /// `CAP_NET_ADMIN`: addresses, links, routes, nftables, IPVS.
 const NET_ADMIN: u32 = 12;
 /// `CAP_NET_RAW`: raw and packet sockets, binding to a device.
@@ -26,6 +28,8 @@ pub struct Caps(pub u64);
 impl Caps {
     /// No capability.
     pub const NONE: Caps = Caps(0);
+    /// `CAP_NET_BIND_SERVICE`.
+    pub const NET_BIND_SERVICE: Caps = Caps(1 << NET_BIND_SERVICE);
     /// `CAP_NET_ADMIN`.
     pub const NET_ADMIN: Caps = Caps(1 << NET_ADMIN);
     /// `CAP_NET_RAW`.
@@ -37,7 +41,7 @@ impl Caps {
     }
 
     /// What of this set is not in `other`.
-    const fn without(self, other: Caps) -> Caps {
+    pub const fn without(self, other: Caps) -> Caps {
         Caps(self.0 & !other.0)
     }
 
@@ -48,7 +52,11 @@ impl Caps {
 
 impl fmt::Display for Caps {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let named = [(Caps::NET_ADMIN, "NET_ADMIN"), (Caps::NET_RAW, "NET_RAW")];
+        let named = [
+            (Caps::NET_BIND_SERVICE, "NET_BIND_SERVICE"),
+            (Caps::NET_ADMIN, "NET_ADMIN"),
+            (Caps::NET_RAW, "NET_RAW"),
+        ];
         let mut rest = *self;
         let mut words = Vec::new();
         for (cap, name) in named {
@@ -83,7 +91,11 @@ pub const ROLE_TABLE: [RolePrivileges; 3] = [
         keeps: Caps::NET_ADMIN.and(Caps::NET_RAW),
         on_demand: Caps::NONE,
     },
-    RolePrivileges { role: "checker", keeps: Caps::NET_ADMIN, on_demand: Caps::NET_RAW },
+    RolePrivileges {
+        role: "checker",
+        keeps: Caps::NET_ADMIN,
+        on_demand: Caps::NET_RAW.and(Caps::NET_BIND_SERVICE),
+    },
     RolePrivileges { role: "bfd", keeps: Caps::NONE, on_demand: Caps::NONE },
 ];
 
@@ -186,13 +198,13 @@ pub fn vrrp(drop: &Drop) -> Result<(), PrivError> {
     drop_to(Caps::NET_ADMIN.and(Caps::NET_RAW), drop)
 }
 
-/// The checker role: IPVS; raw sockets only where a ping check, `bind_if` or `fwmark` asks.
+/// The checker role: IPVS and marks; `more` where a check asks for it, NET_RAW to bind to a device
+/// on kernels before 5.7, NET_BIND_SERVICE to bind to a port below 1024.
 ///
 /// # Errors
 /// When a privilege is missing or could not be dropped.
-pub fn checker(needs_raw: bool, drop: &Drop) -> Result<(), PrivError> {
-    let raw = if needs_raw { Caps::NET_RAW } else { Caps::NONE };
-    drop_to(Caps::NET_ADMIN.and(raw), drop)
+pub fn checker(more: Caps, drop: &Drop) -> Result<(), PrivError> {
+    drop_to(Caps::NET_ADMIN.and(more), drop)
 }
 
 /// The bfd role: UDP sockets on ports above 1024 need nothing.

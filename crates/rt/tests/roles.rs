@@ -81,8 +81,8 @@ fn role(entered: Entered) {
             nix::sched::unshare(nix::sched::CloneFlags::CLONE_NEWNET).unwrap();
             match name {
                 "vrrp" => privs::vrrp(&to),
-                "checker" => privs::checker(false, &to),
-                "checker-raw" => privs::checker(true, &to),
+                "checker" => privs::checker(Caps::NONE, &to),
+                "checker-raw" => privs::checker(Caps::NET_RAW.and(Caps::NET_BIND_SERVICE), &to),
                 "unprivileged" => unprivileged(&to),
                 "tuned" => tuned().and_then(|()| privs::bfd(&to)),
                 _ => privs::bfd(&to),
@@ -113,10 +113,10 @@ fn role(entered: Entered) {
 
 /// Drops twice, the second time as a daemon that was started without root.
 fn unprivileged(to: &Drop) -> Result<(), privs::PrivError> {
-    privs::checker(false, to)?;
+    privs::checker(Caps::NONE, to)?;
     let same = Drop { run_as: RunAs::for_roles().unwrap(), ..*to };
     assert_eq!(same.run_as, RunAs::Unchanged);
-    privs::checker(false, &same)?;
+    privs::checker(Caps::NONE, &same)?;
     let refused = privs::vrrp(&same).unwrap_err().to_string();
     assert!(refused.contains("missing permission: NET_RAW"), "{refused}");
     Ok(())

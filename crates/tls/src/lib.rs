@@ -6,7 +6,10 @@
 //! verified, as the reference does not verify them either. What is sent over
 //! such a connection is a health check's request and nothing secret.
 
+mod identity;
 mod unverified;
+
+pub use identity::{Identity, IdentityError};
 
 use rustls::crypto::ring;
 use rustls::{ClientConfig, ConfigBuilder, WantsVerifier, WantsVersions};
@@ -19,6 +22,15 @@ use unverified::AnyCertificate;
 /// Never with the algorithms that this crate is built with.
 pub fn client() -> Result<ClientConfig, rustls::Error> {
     Ok(unverified(versions()?).with_no_client_auth())
+}
+
+/// A client that shows this certificate to servers that ask, and takes any server's.
+///
+/// # Errors
+/// When the key does not go with the certificate.
+pub fn client_as(identity: &Identity) -> Result<ClientConfig, rustls::Error> {
+    let (chain, key) = (identity.chain.clone(), identity.key.clone_key());
+    unverified(versions()?).with_client_auth_cert(chain, key)
 }
 
 fn versions() -> Result<ConfigBuilder<ClientConfig, WantsVerifier>, rustls::Error> {

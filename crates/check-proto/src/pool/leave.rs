@@ -1,6 +1,6 @@
 //! A pool ends: with the daemon, or because the configuration dropped it.
 
-use super::{Cx, Pool, Server};
+use super::{Cx, Pool, Server, Tone};
 use crate::action::Action;
 use crate::event::{Event, Numbers, QuorumChange, ServerChange};
 use crate::mail;
@@ -10,6 +10,7 @@ impl Pool {
     /// servers. IPVS is cleared by whoever stops everything.
     pub fn stop(&mut self, each_server: bool, cx: &mut Cx<'_>) {
         let quiet = !self.omega;
+        let tone = if quiet { Tone::Quiet } else { Tone::Normal };
         for s in self.servers.iter().filter(|_| each_server) {
             let inhibited = s.inhibit && !s.alive;
             let change = match inhibited {
@@ -18,7 +19,7 @@ impl Pool {
             };
             cx.event(Event::Server { change, rs: s.label.clone(), vs: self.label.clone() });
             if s.alive {
-                self.notify_server(s, false, quiet, cx);
+                self.notify_server(s, false, tone, cx);
                 if !quiet && s.smtp_alert {
                     let mail = mail::server_stopped(&s.label, &self.label);
                     cx.out.push(Action::Mail(mail));
@@ -26,7 +27,7 @@ impl Pool {
             }
         }
         self.quorum_up = false;
-        self.notify_pool(false, quiet, cx);
+        self.notify_pool(false, tone, cx);
         if !quiet && self.smtp_alert {
             cx.out.push(Action::Mail(mail::pool_stopped(&self.label)));
         }
@@ -34,6 +35,7 @@ impl Pool {
 
     /// The virtual server is gone from the configuration.
     pub fn remove(&mut self, cx: &mut Cx<'_>) {
+        self.removed = true;
         cx.event(Event::Removed { group: self.group.clone(), vs: self.label.clone() });
         for service in self.services.iter() {
             cx.table.leave(*service, self.id, cx.out);
@@ -56,7 +58,7 @@ impl Pool {
         };
         cx.event(Event::Server { change, rs: s.label.clone(), vs: self.label.clone() });
         if s.alive {
-            self.notify_server(s, false, false, cx);
+            self.notify_server(s, false, Tone::Removed, cx);
             if s.smtp_alert {
                 let mail = mail::removed(&s.label, &self.label);
                 cx.out.push(Action::Mail(mail));

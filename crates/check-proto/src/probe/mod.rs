@@ -190,7 +190,9 @@ pub enum Exit {
     Signal(i32),
     /// It ran too long and was ended.
     TimedOut,
-    /// It could not be started.
+    /// It cannot be executed.
+    CannotRun,
+    /// This host could not start it.
     NotStarted,
 }
 

@@ -239,9 +239,15 @@ fn pools_speak_as_operators_know_them() {
 #[test]
 fn fifo_lines_end_where_they_end() {
     let (rs, vs): (Label, Label) = (RS.into(), VS.into());
-    let pool = |up, quiet| Notify::Pool { vs: vs.clone(), up, script: None, quiet };
-    let server =
-        |up| Notify::Server { rs: rs.clone(), vs: vs.clone(), up, script: None, quiet: false };
+    let pool = |up, quiet| Notify::Pool { vs: vs.clone(), up, script: None, quiet, removed: false };
+    let server = |up| Notify::Server {
+        rs: rs.clone(),
+        vs: vs.clone(),
+        up,
+        script: None,
+        quiet: false,
+        removed: false,
+    };
     assert_eq!(pool(true, false).fifo_line(), Some(format!("VS {VS} UP")));
     assert_eq!(pool(false, false).fifo_line(), Some(format!("VS {VS} DOWN")));
     assert_eq!(server(true).fifo_line(), Some(format!("RS {RS} {VS} UP")));

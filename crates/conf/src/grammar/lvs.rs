@@ -24,6 +24,7 @@ pub static ROOT: &[Keyword] = &[
         .set(lvs::server::open)
         .close(lvs::server::close),
     kw("SSL", "Credentials of the client side of SSL_GET.")
+        .acted()
         .block(&ssl::SSL)
         .set(ssl::open)
         .close(ssl::close),

@@ -4,7 +4,7 @@ use super::{Dump, Generation, Hello, LogSetup, TrackValue};
 use core::time::Duration;
 use model::{Global, Lvs, TrackObject};
 use serde::{Deserialize, Serialize};
-use types::TrackId;
+use types::{ScriptId, TrackId};
 
 /// Everything the checker role needs to know of a configuration.
 #[derive(Debug, Clone, PartialEq, Eq, Default, Serialize, Deserialize)]
@@ -26,6 +26,99 @@ pub struct CheckerSetup {
     pub dont_release: bool,
     /// `--address-monitoring`.
     pub log_addresses: bool,
+    /// What the files of the `SSL` block hold, or which of them cannot be used and why. The role
+    /// opens no files.
+    pub tls: Option<Result<TlsFiles, String>>,
+}
+
+/// What the files of the `SSL` block hold (PEM).
+#[derive(Clone, PartialEq, Eq, Default, Serialize, Deserialize)]
+pub struct TlsFiles {
+    /// Certificate chain of the client.
+    pub certificate: Option<Vec<u8>>,
+    /// Its private key.
+    pub key: Option<Vec<u8>>,
+}
+
+impl core::fmt::Debug for TlsFiles {
+    fn fmt(&self, f: &mut core::fmt::Formatter<'_>) -> core::fmt::Result {
+        f.debug_struct("TlsFiles").finish_non_exhaustive()
+    }
+}
+
+/// A run of a checker's script: which attempt of which checker.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize, Deserialize)]
+pub struct Run {
+    /// The checker.
+    pub checker: u32,
+    /// Its attempt.
+    pub attempt: u32,
+}
+
+/// How a script ended.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+pub enum ScriptExit {
+    /// With this status.
+    Status(u8),
+    /// By this signal, not sent by core.
+    Signal(i32),
+    /// It ran too long and was ended.
+    TimedOut,
+    /// It cannot be executed.
+    CannotRun,
+    /// This host could not start it, for want of resources.
+    NotStarted,
+}
+
+/// What a state report is about, with the names that FIFO lines print.
+#[derive(Debug, Clone, PartialEq, Eq, Hash, PartialOrd, Ord, Serialize, Deserialize)]
+pub enum Subject {
+    /// A virtual server.
+    Virtual(String),
+    /// A real server of a virtual server.
+    Real {
+        /// The real server.
+        rs: String,
+        /// The virtual server.
+        vs: String,
+    },
+}
+
+/// What the role wants core to do. Scripts are named by the id that they have in the configuration
+/// of `generation`.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub enum Ask {
+    /// Run a check's script; answered by [`CoreToChecker::ScriptEnded`].
+    Run {
+        /// For whom.
+        run: Run,
+        /// Which configuration.
+        generation: Generation,
+        /// The script.
+        script: ScriptId,
+        /// How long it may take.
+        timeout: Duration,
+    },
+    /// End it; there is no answer.
+    End(Run),
+    /// Tell a state to its script and to FIFOs.
+    Notify {
+        /// Whose.
+        subject: Subject,
+        /// Its state.
+        up: bool,
+        /// Which configuration.
+        generation: Generation,
+        /// The script.
+        script: Option<ScriptId>,
+    },
+    /// Send a mail.
+    Mail {
+        /// Without the router id.
+        subject: String,
+        /// One line.
+        body: String,
+    },
 }
 
 /// Core to checker.
@@ -41,6 +134,8 @@ pub enum CoreToChecker {
     Abort(Generation),
     /// A tracked object changed.
     Track(TrackId, TrackValue),
+    /// A check's script has ended.
+    ScriptEnded(Run, ScriptExit),
     /// Send a dump.
     Dump(Dump),
     /// Clean up and exit.
@@ -74,6 +169,8 @@ pub enum CheckerToCore {
         /// Text of the file.
         text: String,
     },
+    /// Something to do.
+    Ask(Ask),
     /// So many reports were dropped because core did not read.
     Lost(u64),
 }

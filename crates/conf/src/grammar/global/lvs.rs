@@ -7,11 +7,13 @@ use crate::lower::global::sync_daemon;
 /// IPVS-wide keywords.
 pub static LVS: &[Keyword] = &[
     kw("checker_log_all_failures", "Log every failure of a checker, not only the deciding one.")
+        .acted()
         .args(&[BOOL])
         .default("off")
         .invalid("{kw} '{}' is invalid - ignoring")
         .set(|cx, a| cx.build.config.global.ipvs.log_all_failures = a.flag(0)),
     kw("rs_init_notifies", "Report real servers up at start.")
+        .acted()
         .args(&[BOOL])
         .default("off")
         .invalid("{kw} '{}' is invalid - ignoring")
@@ -79,6 +81,7 @@ pub static LVS: &[Keyword] = &[
         .invalid("{kw} '{}' is invalid - ignoring")
         .set(|cx, a| cx.build.config.global.buffers.lvs_cmd.force = a.flag(0)),
     kw("lvs_netlink_monitor_rcv_bufs", "Receive buffer of the monitor socket in bytes.")
+        .acted()
         .args(&[int(0, u32::MAX as i64).lenient()])
         .default("kernel")
         .invalid("{kw} '{}' is invalid - ignoring")
@@ -86,6 +89,7 @@ pub static LVS: &[Keyword] = &[
             cx.build.config.global.buffers.lvs_monitor.bytes = a.opt_num(0).filter(|n| *n > 0);
         }),
     kw("lvs_netlink_monitor_rcv_bufs_force", "Set it beyond the system's limit.")
+        .acted()
         .args(&[BOOL])
         .default("off")
         .invalid("{kw} '{}' is invalid - ignoring")

@@ -156,9 +156,11 @@ pub static FIFOS: &[Keyword] = &[
         global::fifo_script(cx, a, |f| &mut f.vrrp_script);
     }),
     kw("lvs_notify_fifo", "FIFO for virtual and real server states.")
+        .acted()
         .args(&[word("PATH"), word("USER").opt(), word("GROUP").opt()])
         .set(|cx, a| global::fifo(cx, a, |f| &mut f.lvs)),
     kw("lvs_notify_fifo_script", "Reader of that FIFO.")
+        .acted()
         .args(&[SCRIPT])
         .set(|cx, a| global::fifo_script(cx, a, |f| &mut f.lvs_script)),
     kw("vrrp_notify_priority_changes", "Write priority changes too.")

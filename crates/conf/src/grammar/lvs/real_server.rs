@@ -34,36 +34,43 @@ static KEYWORDS: &[Keyword] = &[
         .default("0")
         .set(|cx, a| cx.build.lvs.rs.rare().lthreshold = a.num(0)),
     kw("inhibit_on_failure", "Failure sets weight 0 and does not remove.")
+        .acted()
         .args(&[BOOL])
         .default("that of the virtual server")
         .set(|cx, a| cx.build.lvs.rs.own.inhibit_on_failure = Some(a.flag(0))),
     kw("alpha", "Checkers start as failed.")
+        .acted()
         .args(&[BOOL])
         .default("that of the virtual server")
         .set(|cx, a| cx.build.lvs.rs.own.alpha = Some(a.flag(0))),
-    kw("notify_up", "Runs when the server comes up.").args(&[SCRIPT]).set(|cx, a| {
+    kw("notify_up", "Runs when the server comes up.").acted().args(&[SCRIPT]).set(|cx, a| {
         server::script(cx, a, "notify_up", |lvs| &mut lvs.rs.rare().notify_up);
     }),
-    kw("notify_down", "Runs when the server goes down.").args(&[SCRIPT]).set(|cx, a| {
+    kw("notify_down", "Runs when the server goes down.").acted().args(&[SCRIPT]).set(|cx, a| {
         server::script(cx, a, "notify_down", |lvs| &mut lvs.rs.rare().notify_down);
     }),
     kw("retry", "Retries before a failed check counts.")
+        .acted()
         .args(&[int(1, U32)])
         .default("that of the virtual server")
         .set(|cx, a| cx.build.lvs.rs.own.retry = a.opt_num(0)),
     kw("delay_before_retry", "Time between retries of checks.")
+        .acted()
         .args(TIME)
         .default("that of the virtual server")
         .set(|cx, a| cx.build.lvs.rs.own.delay_before_retry = a.opt_secs(0)),
     kw("warmup", "Most random delay before the first check.")
+        .acted()
         .args(TIME)
         .default("that of the virtual server")
         .set(|cx, a| cx.build.lvs.rs.own.warmup = a.opt_secs(0)),
     kw("delay_loop", "Time between checks.")
+        .acted()
         .args(INTERVAL)
         .default("that of the virtual server")
         .set(|cx, a| cx.build.lvs.rs.own.delay_loop = a.opt_secs(0)),
     kw("connect_timeout", "Time in which a check must connect.")
+        .acted()
         .args(TIMEOUT)
         .default("that of the virtual server")
         .set(|cx, a| cx.build.lvs.rs.own.connect_timeout = a.opt_secs(0)),
@@ -72,6 +79,7 @@ static KEYWORDS: &[Keyword] = &[
         .default("smtp_alert_checker, else smtp_alert of global_defs, else on")
         .set(|cx, a| cx.build.lvs.rs.smtp_alert = Some(a.flag(0))),
     kw("virtualhost", "Host header of HTTP_GET and SSL_GET.")
+        .acted()
         .args(&[word("NAME")])
         .default("that of the virtual server")
         .missing("{kw} needs a name")

@@ -33,7 +33,7 @@ pub static SSL: Block = Block::new(
 const STRING: &[Arg] = &[word("STRING")];
 
 const fn file(name: &'static str, help: &'static str) -> Keyword {
-    kw(name, help).args(STRING)
+    kw(name, help).acted().args(STRING)
 }
 
 /// Sets one of the credentials; a second value is reported and counts.

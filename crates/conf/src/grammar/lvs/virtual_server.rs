@@ -40,27 +40,27 @@ pub static VIRTUAL_SERVER: Block = Block::new(
             server::no_value(cx, a);
             cx.build.lvs.vs.ops = true;
         }),
-        ipvs("flag-1", "Scheduler flag 1.", |cx, a| server::flag(cx, a, 0x1, None)),
-        ipvs("flag-2", "Scheduler flag 2.", |cx, a| server::flag(cx, a, 0x2, None)),
-        ipvs("flag-3", "Scheduler flag 3.", |cx, a| server::flag(cx, a, 0x4, None)),
-        ipvs(
+        flag("flag-1", "Scheduler flag 1.", |cx, a| server::flag(cx, a, 0x1, None)),
+        flag("flag-2", "Scheduler flag 2.", |cx, a| server::flag(cx, a, 0x2, None)),
+        flag("flag-3", "Scheduler flag 3.", |cx, a| server::flag(cx, a, 0x4, None)),
+        flag(
             "sh-fallback",
             "Another server when the hashed one is down; after lvs_sched sh.",
             |cx, a| {
                 server::flag(cx, a, 0x1, Some("sh"));
             },
         ),
-        ipvs("sh-port", "Hash the source port too; after lvs_sched sh.", |cx, a| {
+        flag("sh-port", "Hash the source port too; after lvs_sched sh.", |cx, a| {
             server::flag(cx, a, 0x2, Some("sh"));
         }),
-        ipvs(
+        flag(
             "mh-fallback",
             "Another server when the hashed one is down; after lvs_sched mh.",
             |cx, a| {
                 server::flag(cx, a, 0x1, Some("mh"));
             },
         ),
-        ipvs("mh-port", "Hash the source port too; after lvs_sched mh.", |cx, a| {
+        flag("mh-port", "Hash the source port too; after lvs_sched mh.", |cx, a| {
             server::flag(cx, a, 0x2, Some("mh"));
         }),
         method("lvs_method", "Forwarding of real and sorry servers that have none."),
@@ -83,22 +83,27 @@ pub static VIRTUAL_SERVER: Block = Block::new(
             .default("255.255.255.255, 128")
             .set(server::persistence_granularity),
         kw("delay_loop", "Time between checks.")
+            .acted()
             .args(INTERVAL)
             .default("60")
             .set(|cx, a| cx.build.lvs.vs.own.delay_loop = a.opt_secs(0)),
         kw("delay_before_retry", "Time between retries of checks.")
+            .acted()
             .args(TIME)
             .default("by checker")
             .set(|cx, a| cx.build.lvs.vs.own.delay_before_retry = a.opt_secs(0)),
         kw("retry", "Retries before a failed check counts.")
+            .acted()
             .args(&[int(1, U32)])
             .default("by checker")
             .set(|cx, a| cx.build.lvs.vs.own.retry = a.opt_num(0)),
         kw("warmup", "Most random delay before the first check.")
+            .acted()
             .args(TIME)
             .default("delay_loop")
             .set(|cx, a| cx.build.lvs.vs.own.warmup = a.opt_secs(0)),
         kw("connect_timeout", "Time in which a check must connect.")
+            .acted()
             .args(TIMEOUT)
             .default("5")
             .set(|cx, a| cx.build.lvs.vs.own.connect_timeout = a.opt_secs(0)),
@@ -119,19 +124,21 @@ pub static VIRTUAL_SERVER: Block = Block::new(
             cx.build.lvs.vs.omega = true;
         }),
         kw("quorum", "Least total weight of live real servers.")
+            .acted()
             .args(&[int(1, U32).lenient()])
             .default("1")
             .or_use(1)
             .invalid("{kw} '{}' is invalid - using 1")
             .set(|cx, a| cx.build.lvs.vs.quorum = a.opt_num(0)),
         kw("hysteresis", "By how much the quorum must be exceeded and missed.")
+            .acted()
             .args(&[int(0, U32).lenient()])
             .default("0")
             .set(|cx, a| cx.build.lvs.vs.hysteresis = a.num(0)),
-        kw("quorum_up", "Runs when the quorum is gained.").args(&[SCRIPT]).set(|cx, a| {
+        kw("quorum_up", "Runs when the quorum is gained.").acted().args(&[SCRIPT]).set(|cx, a| {
             server::script(cx, a, "quorum_up", |lvs| &mut lvs.vs.quorum_up);
         }),
-        kw("quorum_down", "Runs when the quorum is lost.").args(&[SCRIPT]).set(|cx, a| {
+        kw("quorum_down", "Runs when the quorum is lost.").acted().args(&[SCRIPT]).set(|cx, a| {
             server::script(cx, a, "quorum_down", |lvs| &mut lvs.vs.quorum_down);
         }),
         kw("weight", "Weight of real servers that have none.")
@@ -140,6 +147,7 @@ pub static VIRTUAL_SERVER: Block = Block::new(
             .default("1")
             .set(|cx, a| cx.build.lvs.vs.own.weight = a.opt_num(0)),
         kw("virtualhost", "Host header of HTTP_GET and SSL_GET.")
+            .acted()
             .args(&[word("NAME")])
             .missing("{kw} needs a name")
             .set(|cx, a| cx.build.lvs.vs.virtualhost = a.opt_string(0)),
@@ -153,6 +161,7 @@ pub static VIRTUAL_SERVER: Block = Block::new(
             .refuse_extra("{kw} takes one name - ignoring")
             .set(|cx, a| cx.build.lvs.vs.snmp_name = a.opt_string(0)),
         kw("sorry_server", "Server that is used without quorum.")
+            .acted()
             .args(&[word("ADDR"), word("PORT").opt()])
             .set(sorry::set),
         flag(
@@ -161,6 +170,7 @@ pub static VIRTUAL_SERVER: Block = Block::new(
             sorry::inhibit,
         ),
         kw("sorry_server_lvs_method", "Forwarding of the sorry server.")
+            .acted()
             .args(METHOD)
             .default("lvs_method")
             .set(sorry::method),
@@ -178,12 +188,7 @@ const fn scheduler(name: &'static str, help: &'static str) -> Keyword {
 }
 
 const fn flag(name: &'static str, help: &'static str, set: super::super::Setter) -> Keyword {
-    kw(name, help).default("off").set(set)
-}
-
-/// A flag that IPVS acts upon.
-const fn ipvs(name: &'static str, help: &'static str, set: super::super::Setter) -> Keyword {
-    flag(name, help, set).acted()
+    kw(name, help).acted().default("off").set(set)
 }
 
 const fn method(name: &'static str, help: &'static str) -> Keyword {

@@ -18,10 +18,11 @@ const SOA: u16 = 6;
 
 static OWN: &[Keyword] = &[
     kw("type", "Type of the query.")
+        .acted()
         .args(&[choice_any_case(TYPES)])
         .default("SOA")
         .set(|cx, a| cx.build.lvs.dns.0 = NUMBERS.get(a.choice(0)).copied()),
-    kw("name", "Name to ask for.").args(&[word("DOMAIN")]).default(".").set(name),
+    kw("name", "Name to ask for.").acted().args(&[word("DOMAIN")]).default(".").set(name),
 ];
 
 fn name(cx: &mut Cx<'_>, a: &Args<'_>) {

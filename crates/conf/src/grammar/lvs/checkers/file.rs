@@ -14,9 +14,11 @@ pub(super) static FILE_CHECK: Block = Block::new("FILE_CHECK", OWN);
 
 static OWN: &[Keyword] = &[
     kw("track_file", "Name of the track_file.")
+        .acted()
         .args(&[word("NAME")])
         .set(|cx, a| cx.build.lvs.file.name = Some((a.string(0), a.span(0)))),
     kw("weight", "Multiplier of its number; 0: a number other than 0 is a failure.")
+        .acted()
         .args(&[int(-MAX, MAX).lenient(), word("reverse|noreverse").opt()])
         .default("that of the track_file")
         .missing("{kw} needs a number")

@@ -14,6 +14,7 @@ pub(super) static MISC_CHECK: Block = Block::new("MISC_CHECK", GENERAL).with(OWN
 
 static OWN: &[Keyword] = &[
     kw("misc_path", "The program, with arguments in quotes.")
+        .acted()
         .args(&[COMMAND])
         .missing("{kw} needs a program")
         .set(path),
@@ -21,13 +22,16 @@ static OWN: &[Keyword] = &[
         "misc_timeout",
         "Time after which it is ended, in seconds; 0: delay_loop of the virtual server.",
     )
+    .acted()
     .args(&[int(0, 4294).lenient().meta("SECONDS")])
     .default("0")
     .set(|cx, a| cx.build.lvs.misc.timeout = Micros::from_secs(a.num(0))),
     kw("misc_dynamic", "Exit statuses 2 to 255 set the weight to the status minus 2.")
+        .acted()
         .default("off")
         .set(|cx, _| cx.build.lvs.misc.dynamic = true),
     kw("user", "Runs it as this user and group.")
+        .acted()
         .args(&[word("USER"), word("GROUP").opt()])
         .default("script_user")
         .missing("{kw} needs a user")

@@ -15,6 +15,7 @@ const HELO: &str = "smtpchecker.keepalived.org";
 
 static OWN: &[Keyword] = &[
     kw("helo_name", "Name given in HELO.")
+        .acted()
         .args(NAME)
         .default(HELO)
         .missing("{kw} needs a name")
@@ -23,6 +24,7 @@ static OWN: &[Keyword] = &[
             replaced(cx, a, "helo_name", was);
         }),
     kw("host", "A further address to check.")
+        .acted()
         .deprecated("put its options into an SMTP_CHECK of their own")
         .block(&HOST)
         .set(open_host)

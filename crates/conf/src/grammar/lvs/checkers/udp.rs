@@ -14,19 +14,23 @@ pub(super) static UDP_CHECK: Block = Block::new("UDP_CHECK", CONNECT).with(GENER
 
 static OWN: &[Keyword] = &[
     kw("payload", "What to send, in hexadecimal.")
+        .acted()
         .args(&[word("HEX").rest(1)])
         .default("a text of 32 bytes")
         .missing("{kw} needs hexadecimal digits")
         .set(payload),
     kw("require_reply", "A reply must come, and match; `x` matches any digit.")
+        .acted()
         .args(&[word("HEX").rest(0)])
         .default("off")
         .set(require_reply),
     kw("min_reply_length", "Least length of a reply, in bytes.")
+        .acted()
         .args(&[int(0, 65535)])
         .default("0")
         .set(|cx, a| cx.build.lvs.udp.min_reply = a.num(0)),
     kw("max_reply_length", "Largest length of a reply, in bytes.")
+        .acted()
         .args(&[int(0, 65535)])
         .default("255")
         .set(|cx, a| cx.build.lvs.udp.max_reply = a.num(0)),
