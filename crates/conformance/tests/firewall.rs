@@ -3,7 +3,8 @@
 
 use conformance::{Lan, VIP, VIP6, on_both};
 use lab::config::{self, Instance};
-use lab::{Daemon, Host, PATIENCE, Result, Subject};
+use lab::{Daemon, Host, PATIENCE, Result, Role, Subject};
+use nix::sys::signal::Signal;
 use std::collections::BTreeSet;
 use std::io::ErrorKind;
 use std::net::{IpAddr, SocketAddr, TcpStream};
@@ -276,6 +277,43 @@ fn a_backup_hides_nothing(subject: &Subject) -> Result<()> {
     Ok(())
 }
 
+fn vmacs(subject: &Subject, lines: &str) -> Result<(Lan, Daemon)> {
+    let lan = Lan::new()?;
+    let four = v4(51, "192.0.2.100/24").with("use_vmac");
+    let six = Instance::new(52, 150, &["fe80::100/64", "2001:db8::100/64"]).with("use_vmac");
+    let daemon = Daemon::start(&lan.a, subject, &global(lines, &[four, six]))?;
+    Ok((lan, daemon))
+}
+
+fn vmacs_that_accept_have_rules_for_their_group_reports(subject: &Subject) -> Result<()> {
+    let (lan, _daemon) = vmacs(subject, "router_id lab")?;
+    let igmp = "meta oifkind \"macvlan\" dup to ip daddr device oif map @vmac_map drop }";
+    let mld = "icmpv6 type mld2-listener-report meta oifkind \"macvlan\" \
+               dup to ip6 daddr device oif map @vmac_map drop";
+    let solicit = "icmpv6 type nd-router-solicit meta oifkind \"macvlan\" oif @vmac_set drop";
+    await_rules(&lan.a, |rules| {
+        holds(rules, "table ip keepalived map vmac_map", "{ \"vrrp.51\" : \"eth0\" }")
+            && holds(rules, "table ip keepalived chain out", igmp)
+            && !holds(rules, "table ip ", "vips")
+            && rules.iter().any(|b| {
+                b.starts_with(
+                    "table ip6 keepalived map vmac_map { type \
+                iface_index : iface_index elements = { \"vrrp",
+                ) && b.ends_with(" : \"eth0\" } }")
+            })
+            && holds(rules, "table ip6 keepalived chain out", mld)
+            && holds(rules, "table ip6 keepalived chain out", solicit)
+            && !holds(rules, "table ip6 ", "vips")
+    })
+}
+
+fn disable_local_igmp_needs_no_rules_for_ipv4(subject: &Subject) -> Result<()> {
+    let (lan, _daemon) = vmacs(subject, "disable_local_igmp")?;
+    await_rules(&lan.a, |rules| {
+        holds(rules, "table ip6 ", "vmac_map") && !holds(rules, "table ip ", "vmac_map")
+    })
+}
+
 on_both!(
     no_accept_keeps_connections_off_the_address,
     no_accept_keeps_connections_off_ipv6_and_neighbours_find_the_address,
@@ -288,6 +326,8 @@ on_both!(
     the_tables_go_at_stop,
     what_a_crash_left_is_replaced,
     a_backup_hides_nothing,
+    vmacs_that_accept_have_rules_for_their_group_reports,
+    disable_local_igmp_needs_no_rules_for_ipv4,
 );
 
 fn reload(daemon: &mut Daemon, instances: &[Instance]) -> Result<()> {
@@ -407,5 +447,64 @@ fn an_address_is_never_seen_while_it_comes_and_goes() -> Result<()> {
         moved
     })?;
     assert_eq!(seen.load(std::sync::atomic::Ordering::Relaxed), 0);
+    Ok(())
+}
+
+/// Group reports of a virtual router leave with the MAC of the interface below, so that a switch
+/// does not learn the virtual MAC at a backup. The reference drops the copy as well when the
+/// report is from a hidden address.
+#[test]
+fn group_reports_of_a_hidden_vmac_reach_the_network_with_the_mac_of_the_interface() -> Result<()> {
+    let mut lan = Lan::new()?;
+    lan.wire = lab::Capture::keeping(&lan.onlooker, "eth0", is_igmp)?;
+    let _daemon = lan.start_a(&Subject::ours()?, &[hidden_v4().with("use_vmac")])?;
+    lan.watch_a.await_addr(PATIENCE, VIP, true)?;
+    await_rules(&lan.a, |rules| holds(rules, "table ip ", "elements = { 192.0.2.100 }"))?;
+    assert!(holds(&ruleset(&lan.a)?, "table ip ", "{ \"vrrp.51\" : \"eth0\" }"));
+    lan.wire.clear()?;
+    // A program on the host joins a group at the hidden address.
+    let member = lan.a.run(|| {
+        let socket = std::net::UdpSocket::bind("0.0.0.0:0")?;
+        socket.join_multicast_v4(&[239, 1, 2, 3].into(), &VIP)?;
+        Ok::<_, std::io::Error>(socket)
+    })?;
+    assert!(member.is_ok(), "{member:?}");
+    lan.wire.await_frame(PATIENCE, |f| f.bytes.windows(4).any(|w| w == [239, 1, 2, 3]))?;
+    let virtual_mac = [0, 0, 0x5e, 0, 1, 51];
+    assert!(lan.wire.frames()?.iter().all(|f| f.bytes[6..12] != virtual_mac));
+    assert!(!answers(&lan.onlooker, VIP)?);
+    Ok(())
+}
+
+fn is_igmp(frame: &lab::Frame) -> bool {
+    frame.bytes.get(12..14) == Some(&[8, 0]) && frame.bytes.get(23) == Some(&2)
+}
+
+/// Whoever leaves addresses behind leaves them hidden.
+#[test]
+fn a_stop_without_release_leaves_addresses_hidden() -> Result<()> {
+    let mut lan = Lan::new()?;
+    let file = config::file([&hidden_v4()]);
+    let more = ["--dont-release-vrrp"];
+    let daemon = Daemon::start_with(&lan.a, &Subject::ours()?, &file, &more)?;
+    lan.watch_a.await_addr(PATIENCE, VIP, true)?;
+    daemon.stop()?;
+    assert!(lan.a.has_addr(VIP)?);
+    assert!(!answers(&lan.onlooker, VIP)?);
+    Ok(())
+}
+
+/// The role is gone with signal 9 and comes back: nothing is seen of it.
+#[test]
+fn an_address_stays_hidden_while_a_role_is_respawned() -> Result<()> {
+    let mut lan = Lan::new()?;
+    let daemon = lan.start_a(&Subject::ours()?, &[hidden_v4()])?;
+    lan.watch_a.await_addr(PATIENCE, VIP, true)?;
+    let old = daemon.role_pid(Role::Vrrp)?;
+    daemon.signal(Role::Vrrp, Signal::SIGKILL)?;
+    daemon.await_respawn(Role::Vrrp, old, PATIENCE)?;
+    lan.watch_a.await_addr(PATIENCE, VIP, true)?;
+    await_rules(&lan.a, |rules| holds(rules, "table ip ", "elements = { 192.0.2.100 }"))?;
+    assert!(!answers(&lan.onlooker, VIP)?);
     Ok(())
 }

@@ -103,7 +103,77 @@ fn without_a_source_address_there_is_no_master(subject: &Subject) -> Result<()> 
     Ok(())
 }
 
+fn promotes(host: &lab::Host) -> Result<String> {
+    let file = "/proc/sys/net/ipv4/conf/eth0/promote_secondaries";
+    let text = host.output(std::process::Command::new("cat").arg(file))?;
+    Ok(text.trim().to_owned())
+}
+
+fn off(host: &lab::Host) -> Result<()> {
+    host.sysctl("net/ipv4/conf/eth0/promote_secondaries", "0")
+}
+
+fn promote_secondaries_is_on_while_the_daemon_runs(subject: &Subject) -> Result<()> {
+    let mut lan = Lan::new()?;
+    off(&lan.a)?;
+    let mut daemon = lan.start_a(subject, &[instance(150).with("promote_secondaries")])?;
+    daemon.await_log("Entering MASTER STATE")?;
+    lan.watch_a.await_addr(PATIENCE, VIP, true)?;
+    assert_eq!(promotes(&lan.a)?, "1");
+    // The first address of the subnet goes and the others stay.
+    lan.a.add_addr("eth0", [192, 0, 2, 3], 24)?;
+    lan.a.del_addr("eth0", [192, 0, 2, 1], 24)?;
+    assert!(lan.a.has_addr([192, 0, 2, 3])?);
+    assert_eq!(lan.watch_a.removals([192, 0, 2, 3])?, 0);
+    daemon.stop()?;
+    assert_eq!(promotes(&lan.a)?, "0");
+    Ok(())
+}
+
+/// The same interface may come back as another kind of link.
+fn with_allow_if_changes_the_interface_may_return_as_another_kind(subject: &Subject) -> Result<()> {
+    let mut lan = Lan::new()?;
+    lan.switch.attach(&lan.a, "eth9", &[])?;
+    let a = instance(150);
+    let text = dynamic(&a).replace("dynamic_interfaces", "dynamic_interfaces allow_if_changes");
+    let mut daemon = Daemon::start(&lan.a, subject, &text)?;
+    daemon.await_log("Entering MASTER STATE")?;
+    lan.a.del_link("eth0")?;
+    daemon.await_log("Entering FAULT STATE")?;
+    lan.wire.clear()?;
+    lan.a.add_macvlan("eth0", "eth9", [2, 0, 0, 0, 0, 9])?;
+    lan.a.add_addr("eth0", [192, 0, 2, 1], 24)?;
+    daemon.await_log("Entering MASTER STATE")?;
+    lan.await_adverts_of(&a, 2)?;
+    Ok(())
+}
+
+fn an_interface_that_is_missing_at_start_is_awaited(subject: &Subject) -> Result<()> {
+    let mut lan = Lan::new()?;
+    let a = Instance { interface: "eth7".into(), ..instance(150) };
+    let mut daemon = Daemon::start(&lan.a, subject, &dynamic(&a))?;
+    daemon.await_log("Startup complete")?;
+    lan.switch.attach(&lan.a, "eth7", &["192.0.2.7/24"])?;
+    daemon.await_log("Entering MASTER STATE")?;
+    lan.watch_a.await_addr(PATIENCE, VIP, true)?;
+    lan.await_adverts_of(&a, 2)?;
+    Ok(())
+}
+
+/// Refused, unless it is said that it may come later.
+fn without_dynamic_interfaces_it_is_refused(subject: &Subject) -> Result<()> {
+    let lan = Lan::new()?;
+    let a = Instance { interface: "eth7".into(), ..instance(150) };
+    let daemon = lan.start_a(subject, &[a])?;
+    assert!(!daemon.await_exit(PATIENCE)?.1.success());
+    Ok(())
+}
+
 on_both!(
+    promote_secondaries_is_on_while_the_daemon_runs,
+    with_allow_if_changes_the_interface_may_return_as_another_kind,
+    an_interface_that_is_missing_at_start_is_awaited,
+    without_dynamic_interfaces_it_is_refused,
     a_cut_cable_is_a_fault_until_it_is_mended,
     a_backup_with_a_cut_cable_does_not_become_master,
     an_interface_taken_down_and_up_recovers,
@@ -111,3 +181,23 @@ on_both!(
     a_renamed_interface_is_gone_until_it_has_its_name_again,
     without_a_source_address_there_is_no_master,
 );
+
+/// The reference leaves it on until it stops.
+#[test]
+fn promote_secondaries_follows_the_configuration_and_the_interface() -> Result<()> {
+    let lan = Lan::new()?;
+    off(&lan.a)?;
+    lan.a.sysctl("net/ipv4/conf/default/promote_secondaries", "0")?;
+    let a = instance(150).with("promote_secondaries");
+    let mut daemon = Daemon::start(&lan.a, &Subject::ours()?, &dynamic(&a))?;
+    daemon.await_log("Entering MASTER STATE")?;
+    lan.a.del_link("eth0")?;
+    daemon.await_log("Entering FAULT STATE")?;
+    lan.switch.attach(&lan.a, "eth0", &["192.0.2.1/24"])?;
+    daemon.await_log("Entering MASTER STATE")?;
+    assert_eq!(promotes(&lan.a)?, "1");
+    daemon.reload(&dynamic(&instance(150)))?;
+    daemon.await_log("Reload complete")?;
+    assert_eq!(promotes(&lan.a)?, "0");
+    Ok(())
+}

@@ -46,7 +46,22 @@ fn a_reload_removes_those_that_are_gone_from_the_file(subject: &Subject) -> Resu
     Ok(())
 }
 
+/// Those without `dev` go on the default interface.
+fn default_interface_is_where_those_without_one_go(subject: &Subject) -> Result<()> {
+    let mut lan = Lan::new()?;
+    lan.switch.attach(&lan.a, "eth1", &[])?;
+    let text = format!(
+        "global_defs {{\n    default_interface eth1\n}}\nstatic_ipaddress {{\n    {FIRST}/24\n}}\n"
+    );
+    let _daemon = Daemon::start(&lan.a, subject, &text)?;
+    lan.watch_a.await_addr(PATIENCE, FIRST, true)?;
+    let eth1 = lan.a.index("eth1")?;
+    assert!(lan.a.addrs_by_index()?.contains(&(eth1, FIRST)));
+    Ok(())
+}
+
 on_both!(
+    default_interface_is_where_those_without_one_go,
     one_that_somebody_removes_is_restored,
     they_go_when_the_daemon_stops,
     a_reload_removes_those_that_are_gone_from_the_file,

@@ -399,6 +399,7 @@ impl VrrpRole {
         if let Some(node) = &mut self.node {
             let out = &mut self.out;
             let beat = &mut self.linkbeat;
+            let promote = &mut self.promote;
             let facts = self.running.as_mut().map(|r| &mut r.facts);
             let mut facts = facts;
             let fib = &mut self.fib;
@@ -407,6 +408,7 @@ impl VrrpRole {
                     if !link.is_up() {
                         fib.link_lost();
                     }
+                    promote.link(&link.name);
                     node.handle(now, Input::Link(beat.fact(&link)), out);
                     if let Some(f) = facts.as_deref_mut() {
                         f.link(&link, node, now, out);
@@ -548,6 +550,8 @@ impl VrrpRole {
         if global.disable_local_igmp {
             self.igmp.disable();
         }
+        let promoting = vrrp.instances.iter().filter(|i| i.promote_secondaries);
+        self.promote.keep(promoting.filter_map(|i| i.interface.clone()).collect());
         let facts = self.running.take().map(|r| r.facts).unwrap_or_default();
         self.running = Some(Running { options, global: global.clone(), facts });
         let now = clock::now();
@@ -641,6 +645,7 @@ impl VrrpRole {
             self.firewall.stop();
         }
         self.igmp.restore();
+        self.promote.restore();
         self.syncd.stop();
         self.report.retry(&mut self.core);
         let _ = self.core.flush_wait(LAST_WORDS);

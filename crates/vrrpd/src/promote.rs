@@ -2,20 +2,51 @@
 //!
 //! The kernel removes the secondary addresses of a subnet together with its
 //! primary one, unless `promote_secondaries` is set on the interface
-//! (Documentation/networking/ip-sysctl.rst). A reload that takes away one
-//! address must leave the others alone, so the setting is on while such
-//! removals are under way, and as it was afterwards.
+//! (Documentation/networking/ip-sysctl.rst). Owns that setting: it is on for
+//! interfaces whose instances ask for it, and for others while a reload takes
+//! addresses away, which must leave the others alone.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use types::IfIndex;
 
-/// Interfaces whose setting is on for the time being, by name.
+/// Interfaces whose setting is on, by name.
 #[derive(Debug, Default)]
 pub struct Promote {
+    /// For the time being.
     held: BTreeMap<IfIndex, String>,
+    /// For as long as the configuration says so (`promote_secondaries`).
+    kept: BTreeSet<String>,
+    /// Those of them that it was off on.
+    turned_on: BTreeSet<String>,
 }
 
 impl Promote {
+    /// Takes the interfaces that the configuration wants it on for.
+    pub fn keep(&mut self, interfaces: BTreeSet<String>) {
+        for name in self.kept.difference(&interfaces) {
+            if self.turned_on.remove(name) {
+                reset(name);
+            }
+        }
+        self.kept = interfaces;
+        for name in self.kept.clone() {
+            self.link(&name);
+        }
+    }
+
+    /// An interface is there: a new one of a known name has the setting of all new ones.
+    pub fn link(&mut self, name: &str) {
+        // One that is missing comes by here again once it is there.
+        if self.kept.contains(name) && is_on(name) == Some(false) && set(name) {
+            self.turned_on.insert(name.to_owned());
+        }
+    }
+
+    /// Sets back what the configuration wanted on.
+    pub fn restore(&mut self) {
+        self.keep(BTreeSet::new());
+    }
+
     /// Turns it on for an interface until [`Promote::release`].
     pub fn hold(&mut self, ifindex: IfIndex) {
         if self.held.contains_key(&ifindex) {
@@ -26,30 +57,43 @@ impl Promote {
         else {
             return;
         };
-        let is_on = std::fs::read_to_string(path(&name)).is_ok_and(|v| v.trim() != "0");
-        if is_on {
-            return;
-        }
-        match std::fs::write(path(&name), "1") {
-            Ok(()) => {
-                self.held.insert(ifindex, name);
-            }
-            Err(e) => log::warn!("cannot set promote_secondaries of {name}: {e}"),
+        if is_on(&name) != Some(true) && set(&name) {
+            self.held.insert(ifindex, name);
         }
     }
 
-    /// Sets everything back.
+    /// Sets back what was held.
     pub fn release(&mut self) {
         for (_, name) in core::mem::take(&mut self.held) {
-            if let Err(e) = std::fs::write(path(&name), "0") {
-                log::warn!("cannot reset promote_secondaries of {name}: {e}");
-            }
+            reset(&name);
         }
     }
 
-    /// Whether there is anything to set back.
+    /// Whether there is anything to release.
     pub fn is_held(&self) -> bool {
         !self.held.is_empty()
+    }
+}
+
+/// Whether it is on; `None` without such an interface.
+fn is_on(name: &str) -> Option<bool> {
+    Some(std::fs::read_to_string(path(name)).ok()?.trim() != "0")
+}
+
+fn set(name: &str) -> bool {
+    let done = std::fs::write(path(name), "1");
+    if let Err(e) = &done {
+        log::warn!("cannot set promote_secondaries of {name}: {e}");
+    }
+    done.is_ok()
+}
+
+/// An interface that is gone has taken its setting along.
+fn reset(name: &str) {
+    if is_on(name) == Some(true)
+        && let Err(e) = std::fs::write(path(name), "0")
+    {
+        log::warn!("cannot reset promote_secondaries of {name}: {e}");
     }
 }
 
