@@ -311,6 +311,60 @@ fn strict_mode_resets_what_departs_from_the_rfc() {
 }
 
 #[test]
+fn strict_mode_overrides_global_defaults_without_a_word() {
+    let globals = "global_defs {\nvrrp_strict\nvrrp_higher_prio_send_advert\n\
+                   vrrp_lower_prio_no_advert off\nvrrp_garp_lower_prio_repeat 3\n\
+                   vrrp_garp_lower_prio_delay 3\n}\n";
+    let loaded = read(&format!("{globals}{}", in_instance("")));
+    assert_eq!(counted(&loaded), [""; 0]);
+    let a = &loaded.model.vrrp.instances[0];
+    assert!(a.strict && !a.accept && !a.higher_prio_send_advert && a.lower_prio_no_advert);
+    assert_eq!((a.garp.lower_prio_repeat, a.garp.lower_prio_delay), (0, Duration::ZERO));
+    // An instance may be left out.
+    let loaded = read(&format!("{globals}{}", in_instance("strict_mode off\npreempt_delay 5")));
+    assert_eq!(counted(&loaded), [""; 0]);
+    let a = &loaded.model.vrrp.instances[0];
+    assert!(!a.strict && a.accept && a.higher_prio_send_advert && !a.lower_prio_no_advert);
+    assert_eq!(a.preempt_delay, Duration::from_secs(5));
+}
+
+#[test]
+fn strict_mode_has_ipv6_in_version_3_with_a_link_local_address_first() {
+    let of = |version: u8, vips: &str| {
+        read(&format!(
+            "vrrp_instance A {{\ninterface eth0\nvirtual_router_id 1\nstrict_mode on\n\
+             version {version}\nvirtual_ipaddress {{\n{vips}\n}}\n}}\n"
+        ))
+    };
+    let loaded = of(2, "fe80::1\n2001:db8::1");
+    assert_eq!(counted(&loaded), ["(A) strict mode has IPv6 in version 3 only - using that"]);
+    assert_eq!(loaded.model.vrrp.instances[0].version, Version::V3);
+    let loaded = of(3, "2001:db8::1\nfe80::1");
+    assert_eq!(counted(&loaded), ["(A) the first IPv6 VIP should be link-local (RFC 9568)"]);
+    assert_eq!(loaded.refusal(), None);
+}
+
+#[test]
+fn strict_mode_keeps_the_mac_and_the_keys_of_the_protocol() {
+    let a = corrected(
+        "strict_mode on\nuse_vmac\nvmac_xmit_base",
+        "(A) strict mode has no vmac_xmit_base - clearing it",
+    );
+    assert!(a.vmac.is_some() && !a.vmac_xmit_base);
+    let a = corrected(
+        "strict_mode on\nversion 3\nauth_hmac {\nkey 1 0123456789abcdef0123456789abcdef\n\
+         active_key 1\nmode permissive\n}",
+        "(A) strict mode has auth_hmac mode enforce - using that",
+    );
+    assert_eq!(a.auth_hmac.map(|h| h.mode), Some(model::vrrp::HmacMode::Enforce));
+    let a = corrected(
+        "strict_mode on\nno_virtual_ipaddress",
+        "(A) strict mode has no no_virtual_ipaddress - clearing it",
+    );
+    assert!(!a.no_vips);
+}
+
+#[test]
 fn unicast_keywords_without_peers() {
     let deprecated = "(A) there is a unicast keyword but no unicast_peer. Multicast is used.";
     let a = corrected("check_unicast_src", deprecated);

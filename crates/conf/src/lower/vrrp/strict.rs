@@ -70,10 +70,10 @@ fn flags(made: &mut VrrpInstance, given: &Given, said: &mut Vec<&'static str>) {
         said.push("strict mode has lower_prio_no_advert on - setting it");
     }
     made.lower_prio_no_advert = true;
-    if made.higher_prio_send_advert {
+    if given.higher_prio_send_advert == Some(true) {
         said.push("strict mode has higher_prio_send_advert off - clearing it");
-        made.higher_prio_send_advert = false;
     }
+    made.higher_prio_send_advert = false;
     if made.vmac_xmit_base {
         said.push("strict mode has no vmac_xmit_base - clearing it");
         made.vmac_xmit_base = false;
