@@ -508,3 +508,36 @@ fn an_address_stays_hidden_while_a_role_is_respawned() -> Result<()> {
     assert!(!answers(&lan.onlooker, VIP)?);
     Ok(())
 }
+
+/// A table of that name that belongs to another program cannot be replaced.
+#[test]
+fn what_the_kernel_refuses_is_said_and_tried_again() -> Result<()> {
+    use std::io::Write;
+    let mut lan = Lan::new()?;
+    let mut owner = Command::new("nft");
+    owner.arg("-i").stdin(std::process::Stdio::piped());
+    let mut owner = lan.a.spawn(&mut owner)?;
+    let mut words = owner.stdin.take().unwrap();
+    words.write_all(b"add table ip keepalived { flags owner; }\n").unwrap();
+    await_tables(&lan.a, "table ip keepalived\n")?;
+    let mut daemon = lan.start_a(&Subject::ours()?, &[hidden_v4()])?;
+    daemon.await_log("addresses of no_accept and strict_mode can be reached")?;
+    daemon.await_log("Entering MASTER STATE")?;
+    lan.watch_a.await_addr(PATIENCE, VIP, true)?;
+    assert!(answers(&lan.onlooker, VIP)?);
+    drop(words);
+    owner.wait().unwrap();
+    daemon.await_log("firewall: table keepalived is in place now")?;
+    assert!(!answers(&lan.onlooker, VIP)?);
+    Ok(())
+}
+
+fn await_tables(host: &Host, expected: &str) -> Result<()> {
+    let until = Instant::now() + PATIENCE;
+    while run(host, "nft list tables")? != expected {
+        if Instant::now() > until {
+            return Err(lab::Error::new(format!("no {expected}")));
+        }
+    }
+    Ok(())
+}

@@ -24,15 +24,24 @@ fn large() -> Instance {
 /// taking over too; see docs/compat/differences.md.
 #[test]
 fn a_take_over_of_many_addresses_delays_no_advert() -> Result<()> {
+    take_over(&large())
+}
+
+/// They are all in the firewall before they are on the interface.
+#[test]
+fn a_take_over_of_many_hidden_addresses_delays_no_advert() -> Result<()> {
+    take_over(&large().with("no_accept"))
+}
+
+fn take_over(a: &Instance) -> Result<()> {
     let mut lan = Lan::new()?;
-    let a = large();
-    let daemon = lan.start_a(&Subject::ours()?, std::slice::from_ref(&a))?;
-    let (first, _) = lan.await_advert_of(&a)?;
+    let daemon = lan.start_a(&Subject::ours()?, std::slice::from_ref(a))?;
+    let (first, _) = lan.await_advert_of(a)?;
     let [high, low] = (MANY - 1).to_be_bytes();
     let last = lan.watch_a.await_addr(PATIENCE, [10, 77, high, low], true)?;
     let mut adverts = vec![first];
     while adverts.last().is_none_or(|at| *at <= last) {
-        adverts.extend(lan.await_adverts_of(&a, 1)?);
+        adverts.extend(lan.await_adverts_of(a, 1)?);
     }
     let missing = |pair: &&[Stamp]| pair.len() == 2 && pair[1].since(pair[0]) >= a.advert * 2;
     assert_eq!(adverts.windows(2).filter(missing).count(), 0, "{adverts:?}");

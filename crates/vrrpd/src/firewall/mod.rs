@@ -275,6 +275,10 @@ impl Firewall {
         if let Err(e) = read {
             log::error!("firewall: news of nf_tables: {e}");
         }
+        if damaged {
+            // Whatever the kernel refused because of somebody else's table may work now.
+            self.refused = None;
+        }
         self.damaged = damaged && self.installed.is_some();
     }
 
