@@ -22,6 +22,8 @@ Usage: cargo xtask TASK [OPTION...]
   demo    build the suite and fail a virtual address over between two hosts
             --advert TIME     advert interval, e.g. 1s, 100ms, 10ms (default 1s)
             --binary PATH     demonstrate another program with keepalived's command line
+          lvs     instead: balance web servers between two directors, in User Mode Linux;
+                  servers and the active director die. Takes --binary PATH
   test    run all tests; installs the Debian packages they need (arguments go to the test runner)
   guest   run the tests that need a kernel with IPVS, in User Mode Linux
             --test NAME       only this file of crates/guest-tests

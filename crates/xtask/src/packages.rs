@@ -1,4 +1,4 @@
-//! The Debian packages that tests and benchmarks use. The demonstration needs none.
+//! The Debian packages that tests and benchmarks use. The first demonstration needs none.
 
 use std::fs;
 use std::os::unix::fs::PermissionsExt;
@@ -29,7 +29,7 @@ pub const FOR_TESTS: &[Package] = &[
     Package { name: "tshark", proof: "tshark", why: "an independent judge of our packets" },
     Package { name: "iproute2", proof: "ip", why: "an independent view of addresses and links" },
     Package { name: "nftables", proof: "nft", why: "an independent view of firewall rules" },
-    Package { name: "nginx-light", proof: "nginx", why: "a web server to check" },
+    NGINX,
     Package { name: "bind9", proof: "named", why: "a name server to check" },
     Package { name: "opensmtpd", proof: "smtpd", why: "a mail server to check" },
     Package { name: "openssl", proof: "openssl", why: "a server that speaks TLS" },
@@ -41,6 +41,11 @@ pub const FOR_TESTS: &[Package] = &[
 /// What a guest is made of.
 pub const FOR_GUESTS: &[Package] = &[GUEST, MODULES];
 
+/// What the second demonstration uses.
+pub const FOR_LVS_DEMO: &[Package] = &[GUEST, MODULES, NGINX];
+
+const NGINX: Package =
+    Package { name: "nginx-light", proof: "nginx", why: "a web server to check" };
 const GUEST: Package = Package {
     name: "user-mode-linux",
     proof: "/usr/bin/linux.uml",

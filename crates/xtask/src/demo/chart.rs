@@ -10,14 +10,14 @@ use super::events::{Event, Node, State};
 pub const COLUMNS: usize = 72;
 
 /// A row's cells: a letter, and its colour as an SGR code.
-type Cells = Vec<(char, &'static str)>;
+pub type Cells = Vec<(char, &'static str)>;
 
-const PLAIN: &str = "";
-const DIM: &str = "2";
-const RED: &str = "31";
-const GREEN: &str = "32";
-const YELLOW: &str = "33";
-const CYAN: &str = "36";
+pub const PLAIN: &str = "";
+pub const DIM: &str = "2";
+pub const RED: &str = "31";
+pub const GREEN: &str = "32";
+pub const YELLOW: &str = "33";
+pub const CYAN: &str = "36";
 
 /// Draws `COLUMNS` slices of `slice` each, from `from` on. Nothing is drawn after `now`.
 pub fn draw(
@@ -27,8 +27,7 @@ pub fn draw(
     now: Stamp,
     colour: bool,
 ) -> Vec<String> {
-    let columns = (now.since(from).as_secs_f64() / slice.as_secs_f64()).ceil() as usize;
-    let chart = Chart { events, from, slice, columns: columns.min(COLUMNS) };
+    let chart = Chart::new(events, from, slice, now);
     let rows = [
         ("node-a", chart.states(Node::A)),
         ("node-b", chart.states(Node::B)),
@@ -36,7 +35,22 @@ pub fn draw(
         ("address", chart.holders()),
         ("ping", chart.pings()),
     ];
-    rows.iter().map(|(name, cells)| format!("  {name:<8} {}", paint(cells, colour))).collect()
+    rows.iter().map(|(name, cells)| row(name, cells, colour)).collect()
+}
+
+/// A row's line.
+pub fn row(name: &str, cells: &Cells, colour: bool) -> String {
+    format!("  {name:<8} {}", paint(cells, colour))
+}
+
+/// A state's letter and colour.
+pub fn state_cell(state: State) -> (char, &'static str) {
+    match state {
+        State::Down => ('.', DIM),
+        State::Backup => ('b', YELLOW),
+        State::Master => ('M', GREEN),
+        State::Fault => ('F', RED),
+    }
 }
 
 /// One line that explains the letters.
@@ -47,16 +61,28 @@ pub fn legend(slice: Duration) -> String {
     )
 }
 
-struct Chart<'a> {
-    events: &'a [(Stamp, Event)],
+/// Events by column.
+pub struct Chart<'a, E = Event> {
+    events: &'a [(Stamp, E)],
     from: Stamp,
     slice: Duration,
     columns: usize,
 }
 
-impl Chart<'_> {
+impl<'a, E> Chart<'a, E> {
+    /// Slices of `slice` each, from `from` on. Nothing is drawn after `now`.
+    pub fn new(events: &'a [(Stamp, E)], from: Stamp, slice: Duration, now: Stamp) -> Self {
+        let columns = (now.since(from).as_secs_f64() / slice.as_secs_f64()).ceil() as usize;
+        Self { events, from, slice, columns: columns.min(COLUMNS) }
+    }
+
+    /// Every column, from left to right.
+    pub fn columns(&self) -> std::ops::Range<usize> {
+        0..self.columns
+    }
+
     /// The events of a column.
-    fn within(&self, column: usize) -> impl Iterator<Item = &Event> {
+    pub fn within(&self, column: usize) -> impl Iterator<Item = &E> {
         let start = self.events.partition_point(|(at, _)| *at < self.start(column));
         let end = self.events.partition_point(|(at, _)| *at < self.start(column + 1));
         self.events[start..end].iter().map(|(_, event)| event)
@@ -67,7 +93,7 @@ impl Chart<'_> {
     }
 
     /// What `pick` last found up to the end of each column, from the beginning of time.
-    fn latest<T: Copy>(&self, first: T, pick: impl Fn(&Event) -> Option<T>) -> Vec<T> {
+    pub fn latest<T: Copy>(&self, first: T, pick: impl Fn(&E) -> Option<T>) -> Vec<T> {
         let mut value = first;
         let mut next = 0;
         (0..self.columns)
@@ -81,19 +107,15 @@ impl Chart<'_> {
             })
             .collect()
     }
+}
 
+impl Chart<'_> {
     fn states(&self, node: Node) -> Cells {
         let states = self.latest(State::Down, |event| match event {
             Event::State(of, state) if *of == node => Some(*state),
             _ => None,
         });
-        let cell = |state| match state {
-            State::Down => ('.', DIM),
-            State::Backup => ('b', YELLOW),
-            State::Master => ('M', GREEN),
-            State::Fault => ('F', RED),
-        };
-        states.into_iter().map(cell).collect()
+        states.into_iter().map(state_cell).collect()
     }
 
     fn adverts(&self) -> Cells {

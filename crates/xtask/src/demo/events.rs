@@ -63,15 +63,21 @@ pub enum Event {
 }
 
 /// All events so far.
-#[derive(Debug, Default)]
-pub struct Events {
-    all: Mutex<Vec<(Stamp, Event)>>,
+#[derive(Debug)]
+pub struct Events<E = Event> {
+    all: Mutex<Vec<(Stamp, E)>>,
     more: Condvar,
 }
 
-impl Events {
+impl<E> Default for Events<E> {
+    fn default() -> Self {
+        Self { all: Mutex::default(), more: Condvar::new() }
+    }
+}
+
+impl<E: Copy> Events<E> {
     /// Adds one; observers may be a little out of order.
-    pub fn add(&self, at: Stamp, event: Event) {
+    pub fn add(&self, at: Stamp, event: E) {
         let mut all = self.lock();
         let place = all.partition_point(|(other, _)| *other <= at);
         all.insert(place, (at, event));
@@ -79,12 +85,12 @@ impl Events {
     }
 
     /// A copy of all.
-    pub fn all(&self) -> Vec<(Stamp, Event)> {
+    pub fn all(&self) -> Vec<(Stamp, E)> {
         self.lock().clone()
     }
 
     /// The last event at or after `from` and before `to` for which `wanted` holds.
-    pub fn last(&self, from: Stamp, to: Stamp, wanted: impl Fn(&Event) -> bool) -> Option<Stamp> {
+    pub fn last(&self, from: Stamp, to: Stamp, wanted: impl Fn(&E) -> bool) -> Option<Stamp> {
         let all = self.lock();
         let mut found =
             all.iter().rev().filter(|(at, event)| *at >= from && *at < to && wanted(event));
@@ -97,7 +103,7 @@ impl Events {
         what: &str,
         from: Stamp,
         patience: Duration,
-        wanted: impl Fn(&Event) -> bool,
+        wanted: impl Fn(&E) -> bool,
     ) -> Outcome<Stamp> {
         let until = Instant::now() + patience;
         let mut all = self.lock();
@@ -115,7 +121,7 @@ impl Events {
         }
     }
 
-    fn lock(&self) -> std::sync::MutexGuard<'_, Vec<(Stamp, Event)>> {
+    fn lock(&self) -> std::sync::MutexGuard<'_, Vec<(Stamp, E)>> {
         self.all.lock().unwrap_or_else(|poisoned| poisoned.into_inner())
     }
 }

@@ -5,6 +5,7 @@
 
 mod chart;
 mod events;
+mod lvs;
 mod observe;
 mod screen;
 mod story;
@@ -20,6 +21,9 @@ use crate::run::{Outcome, root};
 
 /// Runs the demonstration.
 pub fn main(args: Vec<OsString>) -> Outcome {
+    if args.first().is_some_and(|first| first == "lvs") {
+        return lvs::main(args.into_iter().skip(1));
+    }
     let options = Options::read(args)?;
     let subject = match &options.binary {
         Some(path) => Subject::at(path)?,

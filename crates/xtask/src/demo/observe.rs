@@ -18,26 +18,43 @@ use crate::run::Outcome;
 const GLANCE: Duration = Duration::from_millis(100);
 
 /// Observers that run until this is dropped.
-pub struct Observers {
-    events: Arc<Events>,
+pub struct Observers<E = Event> {
+    events: Arc<Events<E>>,
     stop: Arc<AtomicBool>,
     threads: Vec<JoinHandle<()>>,
 }
 
-impl Observers {
+impl<E: Copy + Send + 'static> Observers<E> {
     /// None yet.
-    pub fn new(events: Arc<Events>) -> Self {
+    pub fn new(events: Arc<Events<E>>) -> Self {
         Self { events, stop: Arc::default(), threads: Vec::new() }
     }
 
     /// Repeats `look` until the end, or until it fails (its host is gone).
-    fn observe(&mut self, mut look: impl FnMut(&Events) -> lab::Result<()> + Send + 'static) {
+    pub fn observe(
+        &mut self,
+        mut look: impl FnMut(&Events<E>) -> lab::Result<()> + Send + 'static,
+    ) {
         let (events, stop) = (self.events.clone(), self.stop.clone());
         self.threads.push(thread::spawn(move || {
             while !stop.load(Ordering::Relaxed) && look(&events).is_ok() {}
         }));
     }
 
+    /// The states that a node's daemon logs, until its log ends.
+    pub fn logged(&mut self, mut log: Log, event: impl Fn(State) -> E + Send + 'static) {
+        self.observe(move |events| {
+            if let Some(line) = log.next_line(GLANCE)
+                && let Some(state) = state_of(&line.text)
+            {
+                events.add(line.at, event(state));
+            }
+            Ok(())
+        });
+    }
+}
+
+impl Observers {
     /// Adverts that reach the client; `sources` are the nodes' addresses.
     pub fn adverts(&mut self, client: &Host, sources: [IpAddr; 2]) -> Outcome {
         let mut capture = Capture::adverts(client, "eth0")?;
@@ -87,20 +104,13 @@ impl Observers {
         Ok(())
     }
 
-    /// The states that a node's daemon logs, until its log ends.
-    pub fn states(&mut self, node: Node, mut log: Log) {
-        self.observe(move |events| {
-            if let Some(line) = log.next_line(GLANCE)
-                && let Some(state) = state_of(&line.text)
-            {
-                events.add(line.at, Event::State(node, state));
-            }
-            Ok(())
-        });
+    /// The states that a node's daemon logs.
+    pub fn states(&mut self, node: Node, log: Log) {
+        self.logged(log, move |state| Event::State(node, state));
     }
 }
 
-impl Drop for Observers {
+impl<E> Drop for Observers<E> {
     fn drop(&mut self) {
         self.stop.store(true, Ordering::Relaxed);
         for thread in self.threads.drain(..) {

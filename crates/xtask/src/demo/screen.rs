@@ -9,7 +9,6 @@ use std::time::Duration;
 use lab::Stamp;
 
 use super::chart;
-use super::events::Events;
 
 const REDRAW: Duration = Duration::from_millis(100);
 
@@ -20,8 +19,11 @@ pub struct Screen {
     drawer: Option<JoinHandle<()>>,
 }
 
+/// What is drawn of a stretch of time, in slices of a length; in colours or not.
+pub type Draw = dyn Fn(Stamp, Duration, Stamp, bool) -> Vec<String> + Send + Sync;
+
 struct Shared {
-    events: Arc<Events>,
+    draw: Box<Draw>,
     slice: Duration,
     moving: bool,
     colour: bool,
@@ -31,10 +33,14 @@ struct Shared {
 
 impl Screen {
     /// Starts to draw; only lines that stay when this is not a terminal.
-    pub fn new(events: Arc<Events>, slice: Duration) -> Self {
-        let moving = stdout().is_terminal();
+    pub fn new(draw: Box<Draw>, slice: Duration) -> Self {
+        Self::on(stdout().is_terminal(), draw, slice)
+    }
+
+    /// Starts to draw on a terminal that moves, or on something that does not.
+    pub fn on(moving: bool, draw: Box<Draw>, slice: Duration) -> Self {
         let colour = moving && std::env::var_os("NO_COLOR").is_none();
-        let shared = Arc::new(Shared { events, slice, moving, colour, drawn: Mutex::new(0) });
+        let shared = Arc::new(Shared { draw, slice, moving, colour, drawn: Mutex::new(0) });
         let stop = Arc::new(AtomicBool::new(false));
         let drawer = moving.then(|| {
             let (shared, stop) = (shared.clone(), stop.clone());
@@ -55,8 +61,7 @@ impl Screen {
 
     /// Prints the chart of a stretch of time, so that it stays.
     pub fn chart(&self, from: Stamp, to: Stamp) {
-        let events = self.shared.events.all();
-        for row in chart::draw(&events, from, self.shared.slice, to, self.shared.colour) {
+        for row in (self.shared.draw)(from, self.shared.slice, to, self.shared.colour) {
             self.shared.line(&row);
         }
     }
@@ -100,8 +105,7 @@ impl Shared {
         let now = Stamp::now();
         let span = self.slice * chart::COLUMNS as u32;
         let from = Stamp::from_epoch(now.epoch().saturating_sub(span));
-        let events = self.events.all();
-        let rows = chart::draw(&events, from, self.slice, now, self.colour);
+        let rows = (self.draw)(from, self.slice, now, self.colour);
         let mut drawn = self.lock();
         self.erase(&mut drawn);
         println!();

@@ -76,7 +76,10 @@ impl<'a> Stage<'a> {
         }
         let pace = (plan.advert / 10).clamp(Duration::from_millis(5), Duration::from_millis(20));
         observers.pings(&client, VIP, pace)?;
-        let screen = Screen::new(events.clone(), plan.advert / 8);
+        let drawn = events.clone();
+        let draw =
+            move |from, slice, now, colour| chart::draw(&drawn.all(), from, slice, now, colour);
+        let screen = Screen::new(Box::new(draw), plan.advert / 8);
         Ok(Self {
             plan,
             events,

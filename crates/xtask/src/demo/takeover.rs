@@ -63,7 +63,11 @@ impl Takeover {
                 (events.last(began, first, sent)?, skew)
             }
         };
-        let (lost, silence) = client(events, began);
+        let pings = events.all().into_iter().filter_map(|(at, event)| match event {
+            Event::Ping(answered) if at >= began => Some((at, answered)),
+            _ => None,
+        });
+        let (lost, silence) = client(pings, began);
         Some(Self { cause, by, limit, took: first.since(start), lost, silence })
     }
 
@@ -99,20 +103,16 @@ impl Takeover {
     }
 }
 
-/// Pings lost since `began`, and the longest time without an answer.
-fn client(events: &Events, began: Stamp) -> (usize, Duration) {
-    let pings: Vec<(Stamp, bool)> = events
-        .all()
-        .into_iter()
-        .filter_map(|(at, event)| match event {
-            Event::Ping(answered) if at >= began => Some((at, answered)),
-            _ => None,
-        })
-        .collect();
-    let lost = pings.iter().filter(|(_, answered)| !answered).count();
+/// Requests lost since `began`, and the longest time without an answer.
+pub fn client(
+    requests: impl IntoIterator<Item = (Stamp, bool)>,
+    began: Stamp,
+) -> (usize, Duration) {
+    let requests: Vec<(Stamp, bool)> = requests.into_iter().collect();
+    let lost = requests.iter().filter(|(_, answered)| !answered).count();
     let mut last = began;
     let mut silence = Duration::ZERO;
-    for (at, _) in pings.iter().filter(|(_, answered)| *answered) {
+    for (at, _) in requests.iter().filter(|(_, answered)| *answered) {
         silence = silence.max(at.since(last));
         last = *at;
     }
