@@ -9,6 +9,7 @@ use crate::instance::{Again, Env, Instance};
 use crate::vmac::VmacKey;
 use core::net::IpAddr;
 use core::time::Duration;
+use model::net::Address;
 use model::vrrp::Version;
 use types::{IfIndex, Mono, Priority};
 
@@ -199,6 +200,10 @@ impl Instance {
                 self.report(env.out, InstanceEvent::Addresses { set: false, excluded });
             }
         }
+        // Until they are gone they stay hidden.
+        let hides = |addr: &Address, on| env.firewall.element(&self.config, addr, on, env.links);
+        let hidden: Vec<_> = found.iter().filter_map(|(on, addr, _)| hides(addr, *on)).collect();
+        hidden.iter().for_each(|element| env.firewall.add(element.clone(), env.out));
         for (ifindex, addr, excluded) in found {
             let owner = Owner::Instance(self.id);
             env.out.actions.push(Action::DelAddr {
@@ -209,6 +214,7 @@ impl Instance {
                 best_effort: true,
             });
         }
+        hidden.into_iter().for_each(|element| env.firewall.remove(element, env.out));
     }
 
     /// `count` GARPs for every virtual address in place.

@@ -244,6 +244,8 @@ impl VrrpRole {
             self.out.adverts.clear();
         }
         let mut actions = core::mem::take(&mut self.out.actions);
+        // All that is to be hidden is known before anything is done.
+        actions.iter().for_each(|action| self.hide(action));
         for action in actions.drain(..) {
             self.act(action);
         }
@@ -251,12 +253,19 @@ impl VrrpRole {
         self.out.clear();
     }
 
-    fn act(&mut self, action: Action) {
+    fn hide(&mut self, action: &Action) {
         match action {
-            Action::Rules(rules) => self.firewall.rules(rules),
+            Action::Rules(rules) => self.firewall.rules(rules.clone()),
             // What stays reachable stays hidden.
             Action::Rule { wanted: false, .. } if self.leaving && self.options().dont_release => {}
-            Action::Rule { element, wanted } => self.firewall.rule(element, wanted),
+            Action::Rule { element, wanted } => self.firewall.rule(element.clone(), *wanted),
+            _ => {}
+        }
+    }
+
+    fn act(&mut self, action: Action) {
+        match action {
+            Action::Rules(_) | Action::Rule { .. } => {}
             Action::OpenSocket { id, key, rcvbuf } => {
                 // Joining a group is told to the network.
                 self.strengthen();

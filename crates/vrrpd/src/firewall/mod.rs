@@ -79,10 +79,9 @@ impl Firewall {
                 self.adding.insert(element);
             }
         } else {
-            self.adding.remove(&element);
-            if self.there.contains(&element) {
-                self.removing.insert(element);
-            }
+            // One that is not there yet is put there all the same: the addresses that it hides
+            // are not gone before.
+            self.removing.insert(element);
         }
     }
 
@@ -169,6 +168,7 @@ impl Firewall {
             let wanted = self.wanted.clone();
             self.there.retain(|e| wanted.parts.contains(&e.part()));
             self.removing.retain(|e| wanted.parts.contains(&e.part()));
+            self.adding.retain(|e| wanted.parts.contains(&e.part()));
             self.renew(wanted, poll, token)
         };
         if let Err(e) = done {

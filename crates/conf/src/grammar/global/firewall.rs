@@ -40,5 +40,6 @@ pub static FIREWALL: &[Keyword] = &[
         }),
     kw("vrrp_ipsets", "Old firewall sets; nftables has its own.")
         .args(&[word("SET").rest(0)])
-        .deprecated("use nftables"),
+        .deprecated("use nftables")
+        .acted(),
 ];
