@@ -115,10 +115,14 @@ pub enum News {
         /// Configured retries.
         retry: u32,
     },
+    /// It failed, which changes nothing.
+    Attempt,
     /// It failed for good; after so many retries, when there were some.
     Failed {
         /// Retries made.
         retries: Option<u32>,
+        /// Every attempt is told, this one too.
+        attempt: bool,
     },
 }
 
@@ -214,13 +218,15 @@ impl Health {
     fn fail(&mut self, p: &Pacing) -> Decision {
         let m = p.manners;
         // Counted before it is judged: the reference's wording depends on it.
+        let news_of_attempt = p.log_all && (self.up || (m.http && !self.run));
         self.run |= m.http;
         let counts = self.up || !self.run;
         let ran = self.run;
         self.passed = 0;
         let decided = if m.http { Wait::Longest } else { Wait::Loop };
         if !counts && !m.always_retries {
-            return Decision { change: None, wait: decided, news: None, step_passed: false };
+            let news = news_of_attempt.then_some(News::Attempt);
+            return Decision { change: None, wait: decided, news, step_passed: false };
         }
         if self.tries < p.retry {
             self.tries += 1;
@@ -231,7 +237,7 @@ impl Health {
         }
         self.tries = 0;
         let retries = (ran && p.retry > 0).then_some(p.retry);
-        let news = counts.then_some(News::Failed { retries });
+        let news = counts.then_some(News::Failed { retries, attempt: news_of_attempt });
         let change = self.verdict(false, p.alpha);
         Decision { change, wait: decided, news, step_passed: false }
     }

@@ -238,7 +238,7 @@ impl Site<'_> {
             CheckKind::Smtp(c) => CheckName::Smtp(self.socket(&c.connect)),
             CheckKind::Dns(c) => CheckName::Dns(self.socket(&c.connect)),
             CheckKind::Udp(_) => CheckName::Udp,
-            CheckKind::Misc(m) => CheckName::Misc(m.command.as_str().into(), m.script),
+            CheckKind::Misc(m) => CheckName::Misc(m.path.as_str().into(), m.script),
             CheckKind::File { .. } => CheckName::File(file().into()),
             CheckKind::Bfd { name } => CheckName::Bfd((**name).into()),
         };

@@ -235,7 +235,8 @@ fn failed(label: &CheckLabel, reason: Reason, after: Option<u32>) -> String {
             let said = match (label.retry, after) {
                 (0, _) => " with retry disabled".to_owned(),
                 (_, Some(n)) => format!(" after {n} {}", retry_word(n)),
-                (_, None) => String::new(),
+                // The first run decides as if the retries had been made.
+                (n, None) => format!(" after {n} {}", retry_word(n)),
             };
             misc(label, command, reason, &said)
         }
@@ -286,14 +287,16 @@ fn http_reason(reason: Reason, tls: bool) -> &'static str {
         Reason::ConnectFailed(IoError { kind: IoKind::NetUnreachable, .. }) => {
             "HTTP/SSL_CHECK - network unreachable"
         }
-        Reason::ConnectFailed(_) => "Error connecting",
+        Reason::ConnectFailed(_) => "Connection failed",
+        Reason::NoAnswer => "Timeout WEB read",
         Reason::ReadTimeout if tls => "Timeout SSL read",
         Reason::ReadTimeout => "Timeout HTTP read",
         Reason::TotalTimeout => "Total timeout of",
         Reason::ReadFailed(_) if tls => "SSL read error from",
         Reason::ReadFailed(_) => "Read error with",
         Reason::WriteFailed(_) => "Cannot send get request to",
-        Reason::EarlyClose => "Read, no data received from",
+        // With two blanks before the next word, as ever.
+        Reason::EarlyClose => "Read, no data received from ",
         Reason::HeadTooLong => "Response header too long from",
         Reason::Status(_) => "HTTP status code error to",
         Reason::Digest => "MD5 digest error to",

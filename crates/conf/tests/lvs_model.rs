@@ -319,6 +319,7 @@ fn other_checkers() {
     let misc = MiscCheck {
         script: types::ScriptId(0),
         command: "/usr/bin/true a".into(),
+        path: "/usr/bin/true".into(),
         timeout: Micros::from_secs(5),
         dynamic: true,
     };

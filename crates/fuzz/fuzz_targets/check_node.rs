@@ -38,6 +38,7 @@ fn config(shape: u8) -> Prepared {
         4 => CheckKind::Misc(Box::new(MiscCheck {
             script: ScriptId(0),
             command: "/bin/check".to_owned(),
+            path: "/bin/check".to_owned(),
             timeout: Micros::ZERO,
             dynamic: true,
         })),

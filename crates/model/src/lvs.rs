@@ -531,8 +531,10 @@ impl Default for UdpCheck {
 pub struct MiscCheck {
     /// The program.
     pub script: ScriptId,
-    /// Command as written, for log lines.
+    /// Command as written.
     pub command: String,
+    /// Its program, for log lines.
+    pub path: String,
     /// Kill limit; zero is the virtual server's delay_loop.
     pub timeout: Micros,
     /// The exit status sets the weight.

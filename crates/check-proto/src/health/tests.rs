@@ -26,8 +26,9 @@ fn words(d: Decision) -> String {
         None => String::new(),
         Some(News::Passed) => " passed".to_owned(),
         Some(News::Retrying { failure, retry }) => format!(" {failure}/{retry}"),
-        Some(News::Failed { retries: None }) => " failed".to_owned(),
-        Some(News::Failed { retries: Some(n) }) => format!(" failed after {n}"),
+        Some(News::Attempt) => " attempt".to_owned(),
+        Some(News::Failed { retries: None, .. }) => " failed".to_owned(),
+        Some(News::Failed { retries: Some(n), .. }) => format!(" failed after {n}"),
     };
     let step = if d.step_passed { " step" } else { "" };
     format!("{change}{:?}{news}{step}", d.wait)
@@ -155,9 +156,9 @@ fn a_failed_url_is_tried_until_it_passes_and_a_new_failure_starts_the_pass_again
 }
 
 #[test]
-fn the_first_failure_of_an_alpha_http_checker_is_silent() {
+fn the_first_failure_of_an_alpha_http_checker_is_an_attempt_and_no_more() {
     let p = Pacing { alpha: true, ..http(1) };
-    assert_eq!(run(&p, &[Fail, Pass]), ["Longest", "Up Loop passed step"]);
+    assert_eq!(run(&p, &[Fail, Pass]), ["Longest attempt", "Up Loop passed step"]);
 }
 
 #[test]

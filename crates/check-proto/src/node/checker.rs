@@ -6,7 +6,7 @@ use crate::event::{CheckEvent, CheckLabel, CheckName, Event};
 use crate::health::{Change, Count, Health, News, Pacing};
 use crate::mail;
 use crate::pool::Cx;
-use crate::probe::{self, Note, Outcome, Pass, Plan, Probe, Reason, Verdict, misc, ping};
+use crate::probe::{self, IoKind, Note, Outcome, Pass, Plan, Probe, Reason, Verdict, misc, ping};
 use core::time::Duration;
 use model::lvs::CheckKind;
 use std::sync::Arc;
@@ -129,10 +129,20 @@ impl Checker {
                     lines.push(self.event(CheckEvent::Passed { exit }));
                 }
             }
-            (Some(News::Retrying { failure, .. }), Outcome::Fail(reason)) => {
+            (Some(News::Retrying { failure, .. }), Outcome::Fail(reason))
+                if !is_silent(&self.label.kind, reason) =>
+            {
                 lines.push(self.event(CheckEvent::Retrying { reason, failure }));
             }
-            (Some(News::Failed { retries }), Outcome::Fail(reason)) => {
+            (Some(News::Attempt), Outcome::Fail(reason))
+                if has_own_line(&self.label.kind, reason) =>
+            {
+                lines.push(self.event(CheckEvent::Retrying { reason, failure: 1 }));
+            }
+            (Some(News::Failed { retries, attempt }), Outcome::Fail(reason)) => {
+                if attempt && has_own_line(&self.label.kind, reason) {
+                    lines.push(self.event(CheckEvent::Retrying { reason, failure: 1 }));
+                }
                 lines.push(self.event(CheckEvent::Failed { reason, retries }));
             }
             _ => {}
@@ -157,6 +167,21 @@ impl Checker {
             _ => self.share,
         }
     }
+}
+
+/// Attempts that are not told one by one even where all are: those that this host ended at once.
+fn is_silent(kind: &CheckName, reason: Reason) -> bool {
+    match (kind, reason) {
+        (CheckName::Tcp, Reason::ConnectFailed(e)) => e.kind == IoKind::NetUnreachable,
+        (CheckName::Ping, Reason::ConnectFailed(_) | Reason::WriteFailed(_)) => true,
+        _ => false,
+    }
+}
+
+/// Whether the attempt that decides has a line besides the decision's.
+fn has_own_line(kind: &CheckName, reason: Reason) -> bool {
+    use CheckName::{Http, Ping, Ssl, Tcp, Udp};
+    matches!(kind, Tcp | Udp | Ping | Http | Ssl) && !is_silent(kind, reason)
 }
 
 impl Node {

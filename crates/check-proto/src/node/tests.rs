@@ -184,6 +184,7 @@ fn misc(script: u32) -> CheckKind {
     CheckKind::Misc(Box::new(MiscCheck {
         script: ScriptId(script),
         command: "/bin/check".to_owned(),
+        path: "/bin/check".to_owned(),
         timeout: types::Micros::ZERO,
         dynamic: true,
     }))

@@ -196,6 +196,9 @@ impl Http {
             (None, _) => {}
             (Some(Late::Total), _) => self.attempt.fail(now, Reason::TotalTimeout, out),
             (_, Stage::Connect) => self.attempt.fail(now, Reason::ConnectTimeout, out),
+            (_, Stage::Head(head)) if head.is_empty() => {
+                self.attempt.fail(now, Reason::NoAnswer, out);
+            }
             _ => self.attempt.fail(now, Reason::ReadTimeout, out),
         }
     }

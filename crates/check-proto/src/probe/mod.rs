@@ -247,6 +247,8 @@ pub enum Reason {
     ConnectFailed(IoError),
     /// The answer did not come in time.
     ReadTimeout,
+    /// HTTP: nothing of the answer came in time.
+    NoAnswer,
     /// Reading failed.
     ReadFailed(IoError),
     /// Writing failed.

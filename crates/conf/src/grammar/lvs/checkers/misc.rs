@@ -41,7 +41,7 @@ static OWN: &[Keyword] = &[
 /// A `MISC_CHECK` that is being read.
 #[derive(Debug, Default)]
 pub(crate) struct MiscDraft {
-    script: Option<(ScriptId, String)>,
+    script: Option<(ScriptId, String, String)>,
     timeout: Micros,
     dynamic: bool,
     user: Option<(String, Option<String>)>,
@@ -54,7 +54,8 @@ fn path(cx: &mut Cx<'_>, a: &Args<'_>) {
         return;
     }
     let id = cx.add_script(line);
-    cx.build.lvs.misc.script = Some((id, line.argv.join(" ")));
+    cx.build.lvs.misc.script =
+        Some((id, line.argv.join(" "), line.argv.first().cloned().unwrap_or_default()));
 }
 
 pub(super) fn open(cx: &mut Cx<'_>, a: &Args<'_>) {
@@ -64,7 +65,7 @@ pub(super) fn open(cx: &mut Cx<'_>, a: &Args<'_>) {
 
 pub(super) fn close(cx: &mut Cx<'_>) {
     let misc = std::mem::take(&mut cx.build.lvs.misc);
-    let Some((script, command)) = misc.script else {
+    let Some((script, command, path)) = misc.script else {
         let text = "MISC_CHECK without misc_path - dropping the checker";
         cx.error(Code::Missing, cx.build.lvs.check.span, text);
         return;
@@ -73,6 +74,6 @@ pub(super) fn close(cx: &mut Cx<'_>) {
         cx.set_script_user(script, &user, group.as_deref());
     }
     let (timeout, dynamic) = (misc.timeout, misc.dynamic);
-    let misc = MiscCheck { script, command, timeout, dynamic };
+    let misc = MiscCheck { script, command, path, timeout, dynamic };
     check::push(cx, CheckKind::Misc(Box::new(misc)));
 }
