@@ -316,6 +316,11 @@ pub enum InstanceEvent {
         /// The excluded ones.
         excluded: bool,
     },
+    /// Packets to its addresses are dropped from now on, or no more.
+    Hiding {
+        /// From now on.
+        set: bool,
+    },
     /// An address is not set because its interface is missing.
     DeviceMissing {
         /// The address.
@@ -517,6 +522,7 @@ impl InstanceEvent {
             | InstanceEvent::PriorityZero { .. }
             | InstanceEvent::SentPriorityZero
             | InstanceEvent::Addresses { .. }
+            | InstanceEvent::Hiding { .. }
             | InstanceEvent::SettingFib { .. }
             | InstanceEvent::MasterSet { .. }
             | InstanceEvent::PreemptDelay(_)

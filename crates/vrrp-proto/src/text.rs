@@ -97,6 +97,10 @@ fn instance(f: &mut fmt::Formatter<'_>, name: &str, what: &InstanceEvent) -> fmt
             if *set { "setting" } else { "removing" },
             if *excluded { "E-" } else { "" }
         ),
+        E::Hiding { set } => {
+            let what = if *set { "setting" } else { "removing" };
+            write!(f, "({name}) {what} firewall drop rule")
+        }
         E::DeviceMissing { addr, ifname } if ifname.is_empty() => {
             write!(f, "({name}) {addr} not set: it needs `dev`, the instance has no interface")
         }

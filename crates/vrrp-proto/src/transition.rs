@@ -135,6 +135,9 @@ impl Instance {
     }
 
     fn set_addresses(&mut self, env: &mut Env<'_>) {
+        if !self.config.accept && !self.vips.is_empty() {
+            self.report(env.out, InstanceEvent::Hiding { set: true });
+        }
         for excluded in [false, true] {
             if !self.vips.iter().any(|v| v.excluded == excluded) {
                 continue;
@@ -170,6 +173,7 @@ impl Instance {
 
     /// Removes every virtual address that is in place.
     pub fn remove_addresses(&mut self, env: &mut Env<'_>) {
+        let hidden = self.vips.iter().any(|v| v.hidden.is_some());
         for excluded in [false, true] {
             if !self.vips.iter().any(|v| v.excluded == excluded && v.hold.on.is_some()) {
                 continue;
@@ -180,6 +184,9 @@ impl Instance {
                     self.remove_vip(i, env);
                 }
             }
+        }
+        if hidden {
+            self.report(env.out, InstanceEvent::Hiding { set: false });
         }
     }
 
