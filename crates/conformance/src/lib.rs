@@ -7,8 +7,10 @@
 pub mod fib;
 mod folder;
 mod frr;
+pub mod kernel;
 mod lan;
 mod life;
+pub mod rng;
 mod shown;
 
 pub use folder::{Folder, set_mode};

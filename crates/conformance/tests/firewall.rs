@@ -1,6 +1,7 @@
 //! The firewall: what a master that does not own its addresses lets in and out, and what the
 //! kernel's tables hold for it.
 
+use conformance::kernel::firewall as ruleset;
 use conformance::{Lan, VIP, VIP6, on_both};
 use lab::config::{self, Instance};
 use lab::watch::Change;
@@ -34,24 +35,6 @@ fn answers(from: &Host, addr: impl Into<IpAddr>) -> Result<bool> {
 fn run(host: &Host, command: &str) -> Result<String> {
     let mut words = command.split_whitespace();
     host.output(Command::new(words.next().unwrap_or_default()).args(words))
-}
-
-/// Every set, map and chain as nft(8) lists it on one line, with its table before it.
-fn ruleset(host: &Host) -> Result<BTreeSet<String>> {
-    let listing = run(host, "nft list ruleset")?;
-    let mut blocks = BTreeSet::new();
-    let (mut table, mut block) = (String::new(), Vec::new());
-    for line in listing.lines() {
-        if line.starts_with("table") {
-            table = line.trim_end_matches(" {").to_owned();
-        } else if line == "\t}" {
-            blocks.insert(format!("{table} {} }}", block.join(" ")));
-            block.clear();
-        } else if line.starts_with('\t') {
-            block.push(line.trim());
-        }
-    }
-    Ok(blocks)
 }
 
 /// Waits until nft lists what `wanted` says.

@@ -1,0 +1,71 @@
+//! What a kernel holds, as iproute2 and nft show it, so that two moments or two hosts compare.
+
+use std::collections::BTreeSet;
+use std::process::Command;
+
+use lab::{Host, Result};
+
+use crate::fib::ip;
+
+/// Addresses, routes, rules and links, one a line, and nftables, one set or chain a line.
+///
+/// # Errors
+/// When the kernel cannot be asked.
+pub fn state(host: &Host) -> Result<BTreeSet<String>> {
+    let mut found = BTreeSet::new();
+    found.extend(ip(host, "addr show")?.iter().map(|line| normal("addr", line)));
+    found.extend(ip(host, "link show")?.iter().map(|line| normal("link", line)));
+    for family in ["-4", "-6"] {
+        let routes = ip(host, &format!("{family} route show table all"))?;
+        found.extend(routes.iter().map(|line| normal("route", line)));
+        let rules = ip(host, &format!("{family} rule show"))?;
+        found.extend(rules.iter().map(|line| format!("rule {family} {line}")));
+    }
+    found.extend(nft(host, "list tables")?.lines().map(str::to_owned));
+    found.extend(firewall(host)?);
+    Ok(found)
+}
+
+fn nft(host: &Host, arguments: &str) -> Result<String> {
+    host.output(Command::new("nft").args(arguments.split(' ')))
+}
+
+/// Every set, map and chain as nft(8) lists it on one line, with its table before it.
+///
+/// # Errors
+/// When nft fails.
+pub fn firewall(host: &Host) -> Result<BTreeSet<String>> {
+    let listing = nft(host, "list ruleset")?;
+    let mut blocks = BTreeSet::new();
+    let (mut table, mut block) = (String::new(), Vec::new());
+    for line in listing.lines() {
+        if line.starts_with("table") {
+            table = line.trim_end_matches(" {").to_owned();
+        } else if line == "\t}" {
+            blocks.insert(format!("{table} {} }}", block.join(" ")));
+            block.clear();
+        } else if line.starts_with('\t') {
+            block.push(line.trim());
+        }
+    }
+    Ok(blocks)
+}
+
+/// A line of `ip` without what differs from run to run: numbers of links. Backslashes stand where
+/// lines were joined.
+pub fn normal(kind: &str, line: &str) -> String {
+    let line = line.replace('\\', " ");
+    let mut words: Vec<&str> = line.split_whitespace().collect();
+    let number = |word: &str| word.ends_with(':') && word[..word.len() - 1].parse::<u32>().is_ok();
+    if words.first().is_some_and(|word| number(word)) {
+        words.remove(0);
+    }
+    format!("{kind} {}", words.join(" "))
+}
+
+/// What is in one and not in the other, for messages.
+pub fn difference(is: &BTreeSet<String>, should: &BTreeSet<String>) -> String {
+    let more = is.difference(should).map(|line| format!("  too much: {line}\n"));
+    let less = should.difference(is).map(|line| format!("  missing:  {line}\n"));
+    more.chain(less).collect()
+}
