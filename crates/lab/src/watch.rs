@@ -11,12 +11,15 @@ use netlink_packet_route::link::{LinkAttribute, LinkFlags};
 use netlink_sys::{Socket, SocketAddr, protocols::NETLINK_ROUTE};
 use nix::errno::Errno;
 use nix::poll::{PollFd, PollFlags, PollTimeout, poll};
+use nix::sys::socket::{setsockopt, sockopt};
 
 use crate::rtnl::{addr_of, split};
 use crate::{Context, Error, Host, Result, Stamp};
 
 /// Multicast groups of rtnetlink (`RTNLGRP_*` of linux/rtnetlink.h): links, v4 and v6 addresses.
 const GROUPS: [u32; 3] = [1, 5, 9];
+/// Room for changes that nobody has asked for yet, about 1 KiB each.
+const BUFFER: usize = 64 << 20;
 
 /// What happened to an address or a link.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -49,7 +52,9 @@ impl Watch {
         let open = || -> std::io::Result<Socket> {
             let mut socket = Socket::new(NETLINK_ROUTE)?;
             socket.bind(&SocketAddr::new(0, 0))?;
-            socket.set_rx_buf_sz(16 << 20)?;
+            if setsockopt(&socket, sockopt::RcvBufForce, &BUFFER).is_err() {
+                socket.set_rx_buf_sz(BUFFER)?;
+            }
             for group in GROUPS {
                 socket.add_membership(group)?;
             }

@@ -1,29 +1,23 @@
 //! Many instances at once: a master of all of them falls silent; how long after the last timer
 //! ran out the backup has sent every first advert, set every address, announced every address.
-//!
-//! The master is made here, of crafted adverts in one burst an interval, so that it is the same
-//! for every program and costs little beside it.
 
 use std::collections::{BTreeMap, BTreeSet};
-use std::net::{IpAddr, Ipv4Addr};
-use std::sync::Arc;
-use std::sync::atomic::{AtomicBool, Ordering};
-use std::thread::{self, JoinHandle};
+use std::net::IpAddr;
+use std::thread;
 use std::time::{Duration, Instant};
 
 use lab::config::{self, Instance};
-use lab::craft::Craft;
 use lab::watch::Change;
-use lab::{Capture, Daemon, Frame, Host, Stamp, Switch, Watch};
+use lab::{Capture, Daemon, Frame, Stamp, Watch};
 use serde_json::{Value, json};
 
+use super::lan::{Lan, Layout, Master};
 use super::stats::Samples;
 use super::{Candidate, Options, by_name};
 use crate::run::Outcome;
 
 const ADVERT: Duration = Duration::from_secs(1);
-/// Instances on one interface, each on a segment of its own.
-const PER_INTERFACE: usize = 250;
+const LAYOUT: Layout = Layout { per_interface: 250, addrs: 1 };
 const COUNTS: [usize; 4] = [1, 50, 255, 1000];
 /// One measurement takes seconds, and they differ little.
 const TRIALS: usize = 5;
@@ -81,74 +75,26 @@ pub fn run(candidates: &[Candidate], options: &Options) -> Outcome<Value> {
     Ok(by_name(rows))
 }
 
-/// Where an instance is: its interface, VRID and address.
-fn place(number: usize) -> (usize, u8, Ipv4Addr) {
-    let (interface, at) = (number / PER_INTERFACE, number % PER_INTERFACE);
-    let [a, b] = [10 + interface as u8, at as u8 + 1];
-    (interface, b, Ipv4Addr::new(10, a, 1, b))
-}
-
-fn instance(number: usize) -> Instance {
-    let (interface, vrid, vip) = place(number);
-    Instance {
-        name: format!("VI_{number}"),
-        interface: format!("eth{interface}"),
-        advert: ADVERT,
-        ..Instance::new(vrid, 100, &[&format!("{vip}/16")])
-    }
-}
-
-/// The segments with the backup under test, and the made master on the other side.
+/// The backup under test with what watches it, and the made master.
 struct Stage {
-    /// Segments end with their switch.
-    _switches: Vec<Switch>,
-    backup: Host,
+    lan: Lan,
     captures: Vec<Capture>,
     watch: Watch,
-    silent: Arc<AtomicBool>,
-    end: Arc<AtomicBool>,
-    master: Option<JoinHandle<()>>,
+    master: Master,
 }
 
 impl Stage {
     fn new(count: usize) -> Outcome<Self> {
-        let (master, backup) = (Host::new("master")?, Host::new("backup")?);
-        let mut switches = Vec::new();
-        let mut bursts = Vec::new();
-        let mut captures = Vec::new();
-        for interface in 0..count.div_ceil(PER_INTERFACE) {
-            let (name, third) = (format!("eth{interface}"), 10 + interface);
-            let switch = Switch::new()?;
-            switch.attach(&master, &name, &[&format!("10.{third}.0.1/16")])?;
-            switch.attach(&backup, &name, &[&format!("10.{third}.0.2/16")])?;
-            switches.push(switch);
-            let of = |number: &usize| place(*number).0 == interface;
-            let frames = (0..count).filter(of).map(|number| {
-                let (_, vrid, vip) = place(number);
-                Craft::new(3, [10, third as u8, 0, 1], vrid, 200, &[vip.into()]).frame()
-            });
-            bursts.push((Capture::keeping(&master, &name, |_| false)?, frames.collect::<Vec<_>>()));
-            captures.push(Capture::keeping(&backup, &name, |frame| {
+        let lan = Lan::new(LAYOUT.interfaces(count))?;
+        let captures = (0..LAYOUT.interfaces(count)).map(|interface| {
+            Capture::keeping(&lan.host, &format!("eth{interface}"), |frame| {
                 frame.advert().is_some() || (frame.outgoing && is_announcement(frame))
-            })?);
-        }
-        let (silent, end) = (Arc::new(AtomicBool::new(false)), Arc::new(AtomicBool::new(false)));
-        let (quiet, over) = (silent.clone(), end.clone());
-        let master = thread::spawn(move || {
-            let mut next = Instant::now();
-            while !over.load(Ordering::Relaxed) {
-                if !quiet.load(Ordering::Relaxed) {
-                    for (out, frames) in &bursts {
-                        // A frame that cannot be sent is a lost advert, which does no harm here.
-                        frames.iter().for_each(|frame| drop(out.send(frame)));
-                    }
-                }
-                next += ADVERT;
-                thread::sleep(next.saturating_duration_since(Instant::now()));
-            }
+            })
         });
-        let watch = Watch::new(&backup)?;
-        Ok(Self { _switches: switches, backup, captures, watch, silent, end, master: Some(master) })
+        let captures = captures.collect::<Result<_, _>>()?;
+        let watch = Watch::new(&lan.host)?;
+        let master = Master::start(&lan, LAYOUT, count, ADVERT)?;
+        Ok(Self { lan, captures, watch, master })
     }
 
     fn clear(&mut self) -> Outcome {
@@ -183,24 +129,15 @@ impl Stage {
     }
 }
 
-impl Drop for Stage {
-    fn drop(&mut self) {
-        self.end.store(true, Ordering::Relaxed);
-        if let Some(master) = self.master.take() {
-            let _ = master.join();
-        }
-    }
-}
-
 fn is_announcement(frame: &Frame) -> bool {
     matches!(frame.packet(), lab::Packet::Arp(arp) if arp.sender == arp.target)
 }
 
 fn measure(candidate: &Candidate, count: usize, trials: usize) -> Outcome<After> {
     let mut stage = Stage::new(count)?;
-    let instances: Vec<Instance> = (0..count).map(instance).collect();
-    let addrs: BTreeSet<IpAddr> = (0..count).map(|number| place(number).2.into()).collect();
-    let mut daemon = Daemon::start(&stage.backup, &candidate.subject, &config::file(&instances))?;
+    let instances: Vec<Instance> = (0..count).map(|number| LAYOUT.instance(number, ADVERT)).collect();
+    let addrs: BTreeSet<IpAddr> = (0..count).flat_map(|number| LAYOUT.vips(number)).collect();
+    let mut daemon = Daemon::start(&stage.lan.host, &candidate.subject, &config::file(&instances))?;
     daemon.await_log("Entering BACKUP STATE")?;
     let mut after = After::default();
     for _ in 0..trials {
@@ -209,12 +146,12 @@ fn measure(candidate: &Candidate, count: usize, trials: usize) -> Outcome<After>
         thread::sleep(ADVERT * 2);
         stage.clear()?;
         thread::sleep(ADVERT + ADVERT / 2);
-        stage.silent.store(true, Ordering::Relaxed);
+        stage.master.silence();
         stage.await_addresses(&addrs, true)?;
         // Long enough to see the next adverts of each, and the last announcement.
         thread::sleep(ADVERT * 2 + ADVERT / 2);
         evaluate(&mut stage, &instances, &mut after)?;
-        stage.silent.store(false, Ordering::Relaxed);
+        stage.master.speak();
     }
     drop(daemon);
     Ok(after)

@@ -4,10 +4,12 @@
 //! behind it stops the reference) and with pid files of their own.
 
 mod failover;
+mod lan;
 mod lvs;
 mod many;
 mod measured;
 mod parse;
+mod scale;
 mod stats;
 mod steady;
 
@@ -28,6 +30,8 @@ Usage: cargo xtask bench WHAT [OPTION...]
              instances until the last address stands
   parse      check of large configurations: time and memory
   lvs        IPVS tables of 1,000 x 10 and 5,000 x 20 servers, in a guest: programming, reload
+             without and with a change, stop
+  scale      up to 1,000 instances of 20 addresses: start, take-over beside ip -batch, reload
              without and with a change, stop
   steady     a master of many instances: processor time and system calls for each advert;
              start and stop
@@ -77,6 +81,7 @@ pub fn main(args: Vec<OsString>) -> Outcome {
         }
         "lvs" => lvs::run(&candidates, &options)?,
         "parse" => parse::run(&candidates, &options)?,
+        "scale" => scale::run(&candidates, &options)?,
         "steady" => steady::run(&candidates, &options)?,
         _ => return Err(format!("there is no benchmark '{what}'\n\n{HELP}").into()),
     };

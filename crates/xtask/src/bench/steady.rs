@@ -7,22 +7,25 @@ use std::thread;
 use std::time::{Duration, Instant};
 
 use lab::config::{self, Instance};
-use lab::{Capture, Daemon, Host, PATIENCE, Role, Stamp, Switch, procs};
+use lab::{Capture, Daemon, Host, PATIENCE, Role, Stamp, procs};
 use nix::sys::signal::Signal;
 use nix::unistd::{SysconfVar, sysconf};
 use serde_json::{Value, json};
 
+use super::lan::{Lan, Layout};
 use super::stats::Samples;
 use super::{Candidate, Options, by_name};
 use crate::run::Outcome;
 
-const COUNTS: [usize; 2] = [1, 255];
+const COUNTS: [usize; 4] = [1, 50, 255, 1000];
+const LAYOUT: Layout = Layout { per_interface: 255, addrs: 1 };
 const ADVERT: Duration = Duration::from_millis(100);
 /// How long is looked at.
 const WINDOW: Duration = Duration::from_secs(5);
 
 /// What one run showed.
 struct Steady {
+    cpu_ms: f64,
     cpu_us: f64,
     calls: f64,
     pss_mib: f64,
@@ -34,9 +37,10 @@ struct Steady {
 pub fn run(candidates: &[Candidate], options: &Options) -> Outcome<Value> {
     println!("\na master of many instances, adverts every {ADVERT:?}, looked at for {WINDOW:?}");
     println!(
-        "  {:<10} {:>9} {:>16} {:>19} {:>9} {:>22} {:>15}",
+        "  {:<10} {:>9} {:>9} {:>14} {:>19} {:>9} {:>22} {:>15}",
         "",
         "instances",
+        "cpu ms/s",
         "cpu us/advert",
         "system calls/advert",
         "PSS MiB",
@@ -49,14 +53,14 @@ pub fn run(candidates: &[Candidate], options: &Options) -> Outcome<Value> {
         let mut figures = serde_json::Map::new();
         for &count in counts {
             let steady = measure(candidate, count)?;
-            let Steady { cpu_us, calls, pss_mib, start_ms, stop_ms } = steady;
+            let Steady { cpu_ms, cpu_us, calls, pss_mib, start_ms, stop_ms } = steady;
             println!(
-                "  {:<10} {count:>9} {cpu_us:>16.2} {calls:>19.2} {pss_mib:>9.1} {start_ms:>22.1} \
+                "  {:<10} {count:>9} {cpu_ms:>9.2} {cpu_us:>14.2} {calls:>19.2} {pss_mib:>9.1} {start_ms:>22.1} \
                  {stop_ms:>15.1}",
                 candidate.name
             );
             let value = json!({
-                "cpu_us_per_advert": cpu_us, "calls_per_advert": calls, "pss_mib": pss_mib,
+                "cpu_ms_per_second": cpu_ms, "cpu_us_per_advert": cpu_us, "calls_per_advert": calls, "pss_mib": pss_mib,
                 "start_ms": start_ms, "stop_ms": stop_ms,
             });
             figures.insert(count.to_string(), value);
@@ -67,32 +71,26 @@ pub fn run(candidates: &[Candidate], options: &Options) -> Outcome<Value> {
 }
 
 fn measure(candidate: &Candidate, count: usize) -> Outcome<Steady> {
-    let switch = Switch::new()?;
-    let (host, peer) = (Host::new("master")?, Host::new("peer")?);
-    switch.attach(&host, "eth0", &["10.1.0.1/16"])?;
-    switch.attach(&peer, "eth0", &["10.1.0.2/16"])?;
-    let mut wire = Capture::adverts(&host, "eth0")?;
-    let instances: Vec<Instance> = (1..=count.min(255))
-        .map(|vrid| Instance {
-            advert: ADVERT,
-            ..Instance::new(vrid as u8, 255, &[&format!("10.1.1.{vrid}/16")])
-        })
-        .collect();
+    let lan = Lan::new(LAYOUT.interfaces(count))?;
+    let host = &lan.host;
+    let mut wire = Wire::new(host, LAYOUT.interfaces(count))?;
+    let owner = |number| Instance { priority: 255, ..LAYOUT.instance(number, ADVERT) };
+    let instances: Vec<Instance> = (0..count).map(owner).collect();
     let mut start = Samples::default();
     let mut stop = Samples::default();
     for _ in 0..3 {
         wire.clear()?;
         let began = Stamp::now();
-        let daemon = Daemon::start(&host, &candidate.subject, &config::file(&instances))?;
-        let (first, _) = wire.await_advert(PATIENCE, |_| true)?;
+        let daemon = Daemon::start(host, &candidate.subject, &config::file(&instances))?;
+        let first = wire.await_first()?;
         start.add(first.seconds_since(began) * 1e3);
         thread::sleep(ADVERT * 3);
         let asked = daemon.signal(Role::Core, Signal::SIGTERM)?;
         let (gone, _) = daemon.await_exit(PATIENCE)?;
         stop.add(gone.seconds_since(asked) * 1e3);
     }
-    let daemon = Daemon::start(&host, &candidate.subject, &config::file(&instances))?;
-    wire.await_advert(PATIENCE, |_| true)?;
+    let daemon = Daemon::start(host, &candidate.subject, &config::file(&instances))?;
+    wire.await_first()?;
     // The take-over itself is over after the second batch of announcements.
     thread::sleep(Duration::from_secs(7));
     let vrrp = daemon.role_pid(Role::Vrrp)?;
@@ -100,12 +98,13 @@ fn measure(candidate: &Candidate, count: usize) -> Outcome<Steady> {
     let before = cpu(vrrp)?;
     thread::sleep(WINDOW);
     let used = cpu(vrrp)? - before;
-    let adverts = wire.frames()?.len().max(1) as f64;
+    let adverts = wire.adverts()?.max(1) as f64;
     let family = [&[daemon.pid()][..], &procs::descendants(daemon.pid())].concat();
     let pss_mib = family.iter().map(|pid| pss(*pid)).sum::<f64>() / 1024.0;
     let calls = calls(vrrp, &mut wire)?;
     drop(daemon);
     Ok(Steady {
+        cpu_ms: used * 1e3 / WINDOW.as_secs_f64(),
         cpu_us: used * 1e6 / adverts,
         calls,
         pss_mib,
@@ -114,8 +113,43 @@ fn measure(candidate: &Candidate, count: usize) -> Outcome<Steady> {
     })
 }
 
+/// The adverts of all segments.
+struct Wire(Vec<Capture>);
+
+impl Wire {
+    fn new(host: &Host, segments: usize) -> Outcome<Self> {
+        let capture = |segment| Capture::adverts(host, &format!("eth{segment}"));
+        Ok(Self((0..segments).map(capture).collect::<Result<_, _>>()?))
+    }
+
+    fn clear(&mut self) -> Outcome {
+        for capture in &mut self.0 {
+            capture.clear()?;
+        }
+        Ok(())
+    }
+
+    fn adverts(&mut self) -> Outcome<usize> {
+        let mut sum = 0;
+        for capture in &mut self.0 {
+            sum += capture.frames()?.len();
+        }
+        Ok(sum)
+    }
+
+    /// Waits until every segment has seen an advert; returns when the first one was seen.
+    fn await_first(&mut self) -> Outcome<Stamp> {
+        let mut first: Option<Stamp> = None;
+        for capture in &mut self.0 {
+            let (at, _) = capture.await_advert(PATIENCE, |_| true)?;
+            first = Some(first.map_or(at, |first| first.min(at)));
+        }
+        Ok(first.unwrap_or_default())
+    }
+}
+
 /// Processor time of a process so far, in seconds.
-fn cpu(pid: i32) -> Outcome<f64> {
+pub(super) fn cpu(pid: i32) -> Outcome<f64> {
     // The scheduler's own account is exact to the nanosecond; ticks of /proc/PID/stat are not.
     let mut total = 0.0;
     for task in fs::read_dir(format!("/proc/{pid}/task"))? {
@@ -134,14 +168,14 @@ fn cpu(pid: i32) -> Outcome<f64> {
 }
 
 /// Proportional set size of a process in KiB.
-fn pss(pid: i32) -> f64 {
+pub(super) fn pss(pid: i32) -> f64 {
     let text = fs::read_to_string(format!("/proc/{pid}/smaps_rollup")).unwrap_or_default();
     let line = text.lines().find_map(|line| line.strip_prefix("Pss:"));
     line.and_then(|rest| rest.trim().trim_end_matches(" kB").parse().ok()).unwrap_or_default()
 }
 
 /// System calls for each advert, counted by strace.
-fn calls(pid: i32, wire: &mut Capture) -> Outcome<f64> {
+fn calls(pid: i32, wire: &mut Wire) -> Outcome<f64> {
     let file = std::env::temp_dir().join(format!("keepalived-bench-{pid}.strace"));
     let mut strace = Command::new("strace")
         .args(["-f", "-c", "-U", "calls", "-p", &pid.to_string(), "-o"])
@@ -153,7 +187,7 @@ fn calls(pid: i32, wire: &mut Capture) -> Outcome<f64> {
     await_tracer(pid)?;
     wire.clear()?;
     thread::sleep(WINDOW);
-    let adverts = wire.frames()?.len().max(1) as f64;
+    let adverts = wire.adverts()?.max(1) as f64;
     procs::signal(strace.id().cast_signed(), Signal::SIGINT)?;
     strace.wait()?;
     let text = fs::read_to_string(&file)?;
