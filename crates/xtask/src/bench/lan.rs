@@ -102,7 +102,8 @@ impl Master {
             let of = |number: &usize| layout.place(*number).0 == interface;
             let frames = (0..count).filter(of).map(|number| {
                 let source = [10, 10 + interface as u8, 0, 1];
-                let craft = Craft::new(3, source, layout.place(number).1, 200, &layout.vips(number));
+                let craft =
+                    Craft::new(3, source, layout.place(number).1, 200, &layout.vips(number));
                 Craft { interval: (advert.as_millis() / 10) as u16, ..craft }.frame()
             });
             let out = Capture::keeping(&lan.peer, &format!("eth{interface}"), |_| false)?;

@@ -135,7 +135,8 @@ fn is_announcement(frame: &Frame) -> bool {
 
 fn measure(candidate: &Candidate, count: usize, trials: usize) -> Outcome<After> {
     let mut stage = Stage::new(count)?;
-    let instances: Vec<Instance> = (0..count).map(|number| LAYOUT.instance(number, ADVERT)).collect();
+    let instances: Vec<Instance> =
+        (0..count).map(|number| LAYOUT.instance(number, ADVERT)).collect();
     let addrs: BTreeSet<IpAddr> = (0..count).flat_map(|number| LAYOUT.vips(number)).collect();
     let mut daemon = Daemon::start(&stage.lan.host, &candidate.subject, &config::file(&instances))?;
     daemon.await_log("Entering BACKUP STATE")?;

@@ -107,10 +107,10 @@ fn measure(candidate: &Candidate, count: usize) -> Outcome<[f64; COLUMNS.len()]>
     // The second batch of announcements is over.
     thread::sleep(Duration::from_secs(10));
     adverts.clear()?;
-    let calm = used(&daemon, || Ok(thread::sleep(WINDOW)))?;
+    let calm = used(&daemon, || Ok(()))?;
     let reload = used(&daemon, || {
         daemon.signal(Role::Core, Signal::SIGHUP)?;
-        Ok(thread::sleep(WINDOW))
+        Ok(())
     })?;
     addrs.0.clear()?;
     let extra = format!("10.{}.200.1", 10 + LAYOUT.interfaces(count) - 1);
@@ -213,11 +213,12 @@ fn family(daemon: &Daemon) -> Vec<i32> {
     [&[daemon.pid()][..], &procs::descendants(daemon.pid())].concat()
 }
 
-/// Seconds of processor time that the daemon uses meanwhile.
-fn used(daemon: &Daemon, meanwhile: impl FnOnce() -> Outcome) -> Outcome<f64> {
+/// Seconds of processor time that the daemon uses from something on.
+fn used(daemon: &Daemon, something: impl FnOnce() -> Outcome) -> Outcome<f64> {
     let sum = || family(daemon).iter().map(|pid| cpu(*pid)).sum::<Outcome<f64>>();
     let before = sum()?;
-    meanwhile()?;
+    something()?;
+    thread::sleep(WINDOW);
     Ok(sum()? - before)
 }
 
