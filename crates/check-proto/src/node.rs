@@ -6,6 +6,7 @@
 
 mod checker;
 mod reload;
+mod status;
 mod told;
 
 use crate::action::{Action, CheckerId};
@@ -16,15 +17,16 @@ use crate::ipvs::{IpvsOp, Table};
 use crate::pool::{Cx, Pool};
 use crate::prepared::{Options, Prepared, VsKey};
 use crate::probe::{self, Io};
-use checker::{Checker, Share};
+use checker::Checker;
 use core::net::IpAddr;
 use model::global::FlushOnStop;
-use model::lvs::{GroupEntry, Protocol, Service, VirtualServerGroup};
+use model::lvs::{GroupEntry, VirtualServer, VirtualServerGroup};
 use std::collections::{BTreeSet, HashMap};
 use told::Watchers;
 use types::{Mono, TrackId};
 
-pub use checker::{CheckerStatus, Last};
+pub use checker::{CheckerStatus, Last, Share};
+pub use status::VsStatus;
 
 /// What a node is told.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -77,11 +79,10 @@ pub struct Facts {
 struct Vs {
     id: u32,
     key: VsKey,
-    service: Service,
-    protocol: Option<Protocol>,
+    /// As configured, without the checkers.
+    config: VirtualServer,
     entries: Vec<GroupEntry>,
     pool: Pool,
-    ha_suspend: bool,
     /// How many of this host's addresses it listens on.
     present: u32,
     /// Checkers of each server.
@@ -90,7 +91,7 @@ struct Vs {
 
 impl Vs {
     fn is_suspended(&self) -> bool {
-        self.ha_suspend && self.present == 0
+        self.config.ha_suspend && self.present == 0
     }
 }
 
@@ -205,15 +206,6 @@ impl Node {
         self.pools.iter().map(|vs| &vs.pool)
     }
 
-    /// Every checker, in configuration order.
-    pub fn checkers(&self) -> impl Iterator<Item = CheckerStatus<'_>> {
-        let ids = self.pools.iter().flat_map(|vs| {
-            let enabled = !vs.is_suspended();
-            vs.checkers.iter().flatten().map(move |id| (*id, enabled))
-        });
-        ids.filter_map(|(id, enabled)| Some(self.checker(id)?.status(CheckerId(id), enabled)))
-    }
-
     /// The daemon stops: checks end, states are told, IPVS is cleared unless
     /// `keep`.
     pub fn stop(&mut self, keep: bool, out: &mut Vec<Action>) {
@@ -298,7 +290,7 @@ impl Node {
         }
         for at in 0..self.pools.len() {
             let Some(vs) = self.pools.get_mut(at) else { continue };
-            if !vs.ha_suspend || !group::listens_on(&vs.service, &self.groups, addr) {
+            if !vs.config.ha_suspend || !group::listens_on(&vs.config.service, &self.groups, addr) {
                 continue;
             }
             let was = vs.is_suspended();

@@ -140,6 +140,11 @@ impl Server {
         self.weight
     }
 
+    /// The configured weight with what checkers made of it.
+    pub fn effective_weight(&self) -> i64 {
+        self.effective
+    }
+
     /// Number of its checkers that fail.
     pub fn failed_checkers(&self) -> u32 {
         self.failed
@@ -238,6 +243,11 @@ impl Pool {
     /// Whether the sorry server is in.
     pub fn is_sorry(&self) -> bool {
         self.sorry.as_ref().is_some_and(|s| s.active)
+    }
+
+    /// Whether `server`, one of its own, is in IPVS, be it with weight 0.
+    pub fn holds(&self, server: &Server) -> bool {
+        server.wish(!self.is_sorry()).is_some()
     }
 
     /// Its servers, in configuration order.

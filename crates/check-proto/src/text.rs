@@ -1,5 +1,7 @@
 //! The wording of events, as operators grep for it.
 
+mod outcome;
+
 use crate::event::{
     CheckEvent, CheckLabel, CheckName, CheckerChange, Event, Notify, QuorumChange, ServerChange,
 };
@@ -9,6 +11,8 @@ use core::net::{IpAddr, SocketAddr};
 use model::lvs::{Protocol, Service, VirtualServer};
 use std::io::ErrorKind;
 use types::Family;
+
+pub use outcome::outcome;
 
 /// `[ADDR]:PROTO:PORT`.
 pub fn endpoint(addr: IpAddr, protocol: Option<Protocol>, port: u16) -> String {

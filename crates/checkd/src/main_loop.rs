@@ -324,8 +324,9 @@ impl Checker {
     }
 
     fn dump(&mut self, kind: Dump) {
-        let (Some(pools), Some(setup)) = (&self.pools, &self.running) else { return };
-        let text = dump::text(pools, setup);
+        let node = self.pools.as_ref().and_then(Pools::node);
+        let (Some(node), Some(setup)) = (node, &self.running) else { return };
+        let text = dump::text(node, setup);
         self.say(CheckerToCore::Dump { kind, text });
     }
 

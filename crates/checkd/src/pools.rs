@@ -86,7 +86,9 @@ impl Pools {
         let now = clock::now();
         let options = Options::of(&setup.global);
         let marks = self.node.as_ref().and_then(Node::marks);
-        let prepared = Prepared::new(mem::take(&mut setup.lvs), &setup.tracks, options, marks);
+        let lvs = mem::take(&mut setup.lvs);
+        setup.lvs.ssl.clone_from(&lvs.ssl);
+        let prepared = Prepared::new(lvs, &setup.tracks, options, marks);
         for problem in prepared.problems() {
             log::error!("{problem}");
         }
@@ -118,9 +120,9 @@ impl Pools {
         }
     }
 
-    /// Number of virtual servers.
-    pub fn len(&self) -> usize {
-        self.node.as_ref().map_or(0, |node| node.pools().count())
+    /// Pools and checkers, when they run.
+    pub fn node(&self) -> Option<&Node> {
+        self.node.as_ref()
     }
 
     /// When [`Pools::work`] wants to be called.

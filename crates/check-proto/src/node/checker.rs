@@ -7,6 +7,7 @@ use crate::health::{Change, Count, Health, News, Pacing};
 use crate::mail;
 use crate::pool::Cx;
 use crate::probe::{self, IoKind, Note, Outcome, Pass, Plan, Probe, Reason, Verdict, misc, ping};
+use core::net::IpAddr;
 use core::time::Duration;
 use model::lvs::CheckKind;
 use std::sync::Arc;
@@ -67,6 +68,8 @@ pub struct CheckerStatus<'a> {
     pub id: CheckerId,
     /// Its names.
     pub label: &'a CheckLabel,
+    /// Address and port of its server.
+    pub server: (IpAddr, u16),
     /// As configured.
     pub kind: &'a CheckKind,
     /// False while suspended.
@@ -88,10 +91,11 @@ pub struct CheckerStatus<'a> {
 }
 
 impl Checker {
-    pub fn status(&self, id: CheckerId, enabled: bool) -> CheckerStatus<'_> {
+    pub fn status(&self, id: CheckerId, enabled: bool, server: (IpAddr, u16)) -> CheckerStatus<'_> {
         CheckerStatus {
             id,
             label: &self.label,
+            server,
             kind: &self.kind,
             enabled,
             up: self.health.is_up(),

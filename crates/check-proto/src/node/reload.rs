@@ -8,13 +8,15 @@ use crate::action::Action;
 use crate::event::{CheckerChange, Event};
 use crate::group;
 use crate::health::Health;
+use crate::ipvs::ServiceKey;
 use crate::plan::same_check;
 use crate::pool::{Cx, Pool, Standing};
 use crate::prepared::{Blueprint, Prepared, Ready, VsKey};
 use core::net::IpAddr;
 use core::time::Duration;
-use model::lvs::Service;
+use model::lvs::{Service, VirtualServer};
 use std::collections::HashMap;
+use std::sync::Arc;
 use types::Mono;
 
 /// Time from the start of the daemon to the first check.
@@ -72,9 +74,10 @@ impl Node {
         let mut servers = before.as_ref().map(servers_of).unwrap_or_default();
         let id = before.as_ref().map_or(self.next_vs, |vs| vs.id);
         self.next_vs = self.next_vs.max(id.saturating_add(1));
-        let mut vs = self.make(id, &ready);
-        let mut standing = Vec::with_capacity(ready.checkers.len());
-        for (rs, blueprints) in ready.checkers.into_iter().enumerate() {
+        let Ready { key, vs: config, services, checkers } = ready;
+        let mut vs = self.make(id, key, config, services);
+        let mut standing = Vec::with_capacity(checkers.len());
+        for (rs, blueprints) in checkers.into_iter().enumerate() {
             let server = vs.pool.servers().get(rs);
             let was = server.and_then(|s| servers.remove(&s.at()));
             let weight = server.map_or(0, |s| s.configured_weight());
@@ -98,12 +101,11 @@ impl Node {
         self.pools.push(vs);
     }
 
-    fn make(&self, id: u32, ready: &Ready) -> Vs {
-        let service = ready.vs.service.clone();
-        let listens = |a: &&IpAddr| group::listens_on(&service, &self.groups, **a);
+    fn make(&self, id: u32, key: VsKey, config: VirtualServer, services: Arc<[ServiceKey]>) -> Vs {
+        let listens = |a: &&IpAddr| group::listens_on(&config.service, &self.groups, **a);
         let here = self.addresses.keys().filter(listens);
         let present = here.filter_map(|a| self.addresses.get(a)).sum();
-        let entries = match &service {
+        let entries = match &config.service {
             Service::Group(name, _) => {
                 let group = self.groups.iter().find(|g| g.name == *name);
                 group.map(|g| g.entries.clone()).unwrap_or_default()
@@ -112,14 +114,12 @@ impl Node {
         };
         Vs {
             id,
-            key: ready.key.clone(),
-            protocol: ready.vs.protocol,
+            key,
             entries,
-            pool: Pool::new(id, &ready.vs, ready.services.clone()),
-            ha_suspend: ready.vs.ha_suspend,
-            present: if ready.vs.ha_suspend { present } else { 0 },
-            checkers: Vec::with_capacity(ready.checkers.len()),
-            service,
+            pool: Pool::new(id, &config, services),
+            present: if config.ha_suspend { present } else { 0 },
+            checkers: Vec::with_capacity(config.real_servers.len()),
+            config,
         }
     }
 
@@ -270,10 +270,10 @@ fn servers_of(vs: &Vs) -> HashMap<(IpAddr, u16), Before> {
 
 /// Entries that a group lost or gained.
 fn tell_entries(old: &Vs, new: &Vs, cx: &mut Cx<'_>) {
-    let Service::Group(name, _) = &new.service else { return };
+    let Service::Group(name, _) = &new.config.service else { return };
     let mut tell = |added, from: &Vs, than: &Vs| {
         for entry in from.entries.iter().filter(|e| !than.entries.contains(e)) {
-            let entry = group::entry_text(entry, from.protocol).into();
+            let entry = group::entry_text(entry, from.config.protocol).into();
             let group = name.as_str().into();
             cx.out.push(Action::Event(Event::GroupEntry { added, entry, group }));
         }

@@ -23,6 +23,12 @@ const SCHEDULERS: [(Scheduler, &str); 14] = [
     (Scheduler::Twos, "twos"),
 ];
 
+/// The kernel's name of a scheduler.
+pub fn scheduler_name(scheduler: Scheduler) -> &'static str {
+    let known = SCHEDULERS.iter().find(|(s, _)| *s == scheduler);
+    known.map_or("wlc", |(_, name)| name)
+}
+
 /// Flags of a service, or weight of a destination, that nothing of ours ever wants: what the
 /// kernel has and we have no words for differs from everything.
 const FOREIGN_FLAGS: u32 = u32::MAX;
@@ -45,9 +51,8 @@ pub fn found_key(key: &kernel::ServiceKey) -> ServiceKey {
 }
 
 pub fn service_spec(spec: &ServiceSpec) -> kernel::ServiceSpec<'_> {
-    let known = SCHEDULERS.iter().find(|(scheduler, _)| *scheduler == spec.scheduler);
     kernel::ServiceSpec {
-        scheduler: known.map_or("wlc", |(_, name)| name),
+        scheduler: scheduler_name(spec.scheduler),
         flags: spec.flags,
         timeout: spec.timeout,
         netmask: spec.netmask,

@@ -24,6 +24,8 @@ use std::io;
 use std::io::ErrorKind;
 use types::Mono;
 
+pub use convert::scheduler_name;
+
 /// How long one call of [`Ipvs::work`] may take.
 const SLICE: Duration = Duration::from_millis(2);
 /// The first wait for a kernel without IPVS, or before what was refused is tried again.

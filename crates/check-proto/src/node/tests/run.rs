@@ -1,7 +1,7 @@
 //! What happens, in the order in which it is told.
 
 use super::*;
-use model::lvs::{GroupEntry, Protocol, VirtualServerGroup};
+use model::lvs::{GroupEntry, Protocol, Service, VirtualServerGroup};
 use types::Weight;
 
 const VS: &str = "[10.0.0.1]:tcp:80";
