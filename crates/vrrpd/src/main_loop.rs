@@ -4,8 +4,9 @@
 //! Each turn: due adverts first, then what came in, then a slice of queued
 //! kernel work. Nothing here waits for core, a disk or a log.
 
-use crate::addrs;
-use crate::dump;
+mod commands;
+mod kernel;
+
 use crate::exec::{Exec, Object, Results};
 use crate::facts;
 use crate::fib_watch::FibWatch;
@@ -16,17 +17,16 @@ use crate::promote::Promote;
 use crate::report::{self, Line, Report, ToCore};
 use crate::routes::Spec;
 use crate::rx::Sockets;
-use crate::start::{Fatal, fatal, set_name};
+use crate::start::{Fatal, fatal};
 use crate::suspend::Suspend;
 use crate::syncd::Syncd;
 use crate::vmac::VirtualLinks;
 use core::time::Duration;
-use ipc::msg::vrrp::{CoreToVrrp, VrrpOptions, VrrpSetup, VrrpToCore};
-use ipc::msg::{Dump, Generation, TrackValue as CoreValue};
+use ipc::msg::TrackValue as CoreValue;
+use ipc::msg::vrrp::{VrrpOptions, VrrpSetup, VrrpToCore};
 use model::Global;
 use model::global::{Buffer, Buffers};
-use netlink::socket::{Event as NlEvent, NlSocket};
-use rt::channel::ChannelError;
+use netlink::socket::NlSocket;
 use rt::lateness::Lateness;
 use rt::poll::{Loop, Ready};
 use rt::signals::{self, Signals};
@@ -34,7 +34,7 @@ use rt::{Interest, Token, clock};
 use std::io;
 use std::os::fd::AsFd;
 use types::Mono;
-use vrrp_proto::{Action, Detail, FibFact, Input, Node, Out, Owner, Setup, TrackValue};
+use vrrp_proto::{Action, Detail, FibFact, Input, Node, Out, Owner, TrackValue};
 
 /// Room for the kernel's notifications: a take-over of 20,000 addresses fits.
 const MONITOR_RCVBUF: usize = 32 * 1024 * 1024;
@@ -378,287 +378,6 @@ impl VrrpRole {
             }
         }
         self.carry_out();
-        Ok(())
-    }
-
-    /// News of routes and rules, after that of links, which is older.
-    fn serve_fib(&mut self) {
-        self.serve_monitor();
-        if let Some(node) = &mut self.node {
-            self.fib.read(node, clock::now(), &mut self.out);
-        }
-        self.carry_out();
-    }
-
-    /// Takes the whole list of routes when what is believed may be wrong.
-    fn check_fib(&mut self) {
-        let now = clock::now();
-        if self.fib.deadline().is_none_or(|at| now < at) || !self.exec.is_idle() {
-            return;
-        }
-        if let Some(node) = &mut self.node {
-            self.fib.resync(node, now, &mut self.out);
-        }
-        self.carry_out();
-    }
-
-    fn serve_monitor(&mut self) {
-        let now = clock::now();
-        let mut overrun = false;
-        if let Some(node) = &mut self.node {
-            let out = &mut self.out;
-            let beat = &mut self.linkbeat;
-            let promote = &mut self.promote;
-            let facts = self.running.as_mut().map(|r| &mut r.facts);
-            let mut facts = facts;
-            let fib = &mut self.fib;
-            let read = self.monitor.recv_events(|event| match event {
-                NlEvent::Link(link) => {
-                    if !link.is_up() {
-                        fib.link_lost();
-                    }
-                    promote.link(&link.name);
-                    node.handle(now, Input::Link(beat.fact(&link)), out);
-                    if let Some(f) = facts.as_deref_mut() {
-                        f.link(&link, node, now, out);
-                    }
-                }
-                NlEvent::LinkGone(link) => {
-                    fib.link_lost();
-                    let index = types::IfIndex(link.index);
-                    node.handle(now, Input::LinkGone { index }, out);
-                    beat.gone(index);
-                    if let Some(f) = facts.as_deref_mut() {
-                        f.gone(index);
-                    }
-                }
-                NlEvent::Addr(a) => {
-                    if !a.new {
-                        fib.address_lost(a.spec.addr);
-                    }
-                    let fact = addrs::addr_fact(&a.spec);
-                    let input =
-                        if a.new { Input::AddrAdded(fact) } else { Input::AddrRemoved(fact) };
-                    node.handle(now, input, out);
-                }
-                NlEvent::Overrun => overrun = true,
-            });
-            if let Err(e) = read {
-                log::error!("netlink monitor: {e}");
-                overrun = true;
-            }
-        } else if self.monitor.recv_events(|_| ()).is_err() {
-            // Before the first configuration nothing is believed yet.
-        }
-        self.carry_out();
-        if overrun {
-            log::warn!("Netlink: notifications were lost, reading all links and addresses anew");
-            self.resync();
-        }
-    }
-
-    /// Tells the machine of every link and address there is.
-    fn resync(&mut self) {
-        let Some(node) = &mut self.node else { return };
-        let state = NlSocket::request()
-            .map_err(netlink::error::NlError::from)
-            .and_then(|mut s| Ok((s.dump_links()?, s.dump_addrs()?)));
-        let (links, specs) = match state {
-            Ok(state) => state,
-            Err(e) => return log::error!("cannot read links and addresses: {e}"),
-        };
-        let now = clock::now();
-        let facts: Vec<_> = links.iter().map(|link| self.linkbeat.fact(link)).collect();
-        node.handle(now, Input::Links(&facts), &mut self.out);
-        let facts: Vec<_> = specs.iter().map(addrs::addr_fact).collect();
-        node.handle(now, Input::Addrs(&facts), &mut self.out);
-        if let Some(running) = &mut self.running {
-            for link in &links {
-                running.facts.link(link, node, now, &mut self.out);
-            }
-        }
-        self.carry_out();
-    }
-
-    fn refresh_facts(&mut self, now: Mono) {
-        if let (Some(node), Some(running)) = (&mut self.node, &mut self.running) {
-            running.facts.refresh(node, now, &mut self.out);
-            self.linkbeat.poll(node, now, &mut self.out);
-            self.carry_out();
-        }
-    }
-
-    fn serve_core(&mut self) -> Result<(), Fatal> {
-        // A failure shows in the next receive.
-        let _ = self.core.flush();
-        self.report.retry(&mut self.core);
-        loop {
-            match self.core.recv() {
-                Ok(Some(message)) => self.command(message),
-                Ok(None) => return Ok(()),
-                Err(ChannelError::Closed) => {
-                    // Core is gone: leave in order, as on SIGTERM.
-                    log::info!("core is gone, leaving");
-                    let _ = self.poll.deregister(&self.core);
-                    self.shutdown();
-                    return Ok(());
-                }
-                Err(e) => {
-                    log::error!("channel to core: {e}, leaving");
-                    let _ = self.poll.deregister(&self.core);
-                    self.shutdown();
-                    return Ok(());
-                }
-            }
-        }
-    }
-
-    /// Does what core says.
-    pub(crate) fn command(&mut self, message: CoreToVrrp) {
-        match message {
-            CoreToVrrp::Hello(..) => log::warn!("core greets twice"),
-            CoreToVrrp::Prepare(setup) => {
-                let generation = setup.generation;
-                self.prepared = Some(setup);
-                self.tell(&VrrpToCore::Ready(generation));
-            }
-            CoreToVrrp::Commit(generation) => self.commit(generation),
-            CoreToVrrp::Abort(generation) => {
-                self.prepared.take_if(|p| p.generation == generation);
-            }
-            CoreToVrrp::Track(id, value) => {
-                if let Some(node) = &mut self.node {
-                    let value = track_value(value);
-                    node.handle(clock::now(), Input::Track { id, value }, &mut self.out);
-                    self.carry_out();
-                }
-            }
-            CoreToVrrp::Dump(kind) => {
-                let Some(node) = &mut self.node else { return };
-                let Some(running) = &self.running else { return };
-                let text = dump::text(kind, node, &running.global);
-                self.tell(&VrrpToCore::Dump { kind, text });
-            }
-            CoreToVrrp::Shutdown => self.shutdown(),
-        }
-    }
-
-    fn tell(&mut self, message: &VrrpToCore) {
-        if let Err(e) = self.core.send(message) {
-            log::error!("cannot answer core: {e}");
-        }
-    }
-
-    fn commit(&mut self, generation: Generation) {
-        let Some(setup) = self.prepared.take_if(|p| p.generation == generation) else {
-            return log::error!("core commits a configuration that it did not send");
-        };
-        let VrrpSetup { global, vrrp, tracks, values, options, .. } = *setup;
-        set_name(&global);
-        self.lateness.configure(&global, global.vrrp_process.rt_priority);
-        if global.disable_local_igmp {
-            self.igmp.disable();
-        }
-        let promoting = vrrp.instances.iter().filter(|i| i.promote_secondaries);
-        self.promote.keep(promoting.filter_map(|i| i.interface.clone()).collect());
-        let facts = self.running.take().map(|r| r.facts).unwrap_or_default();
-        self.running = Some(Running { options, global: global.clone(), facts });
-        let now = clock::now();
-        let polls = self.linkbeat.configure(global.linkbeat_use_polling, &vrrp, now);
-        let setup = Setup { global, vrrp, tracks };
-        if let Some(node) = &mut self.node {
-            // Adverts of the new configuration may be the first that are signed.
-            node.handle(now, Input::Clock { unix: clock::wall() }, &mut self.out);
-            node.handle(now, Input::Reload(Box::new(setup)), &mut self.out);
-            self.set_tracks(now, &values);
-            self.reloading = true;
-            self.carry_out();
-            self.reloading = false;
-            if let Some(node) = &self.node {
-                self.fib.prune(node);
-            }
-            if polls {
-                self.resync();
-            }
-        } else {
-            self.node = Some(Node::new(setup));
-            self.resync();
-            self.set_tracks(now, &values);
-            if let Some(node) = &mut self.node {
-                if node.wants_clock() {
-                    node.handle(now, Input::Clock { unix: clock::wall() }, &mut self.out);
-                }
-                node.handle(
-                    clock::now(),
-                    Input::Start { uptime: clock::boottime() },
-                    &mut self.out,
-                );
-            }
-            self.carry_out();
-        }
-        if let (Some(node), Some(running)) = (&self.node, &self.running) {
-            self.syncd.configure(&running.global, node);
-        }
-        self.tell(&VrrpToCore::Running(generation));
-    }
-
-    fn set_tracks(&mut self, now: Mono, values: &[CoreValue]) {
-        let Some(node) = &mut self.node else { return };
-        for (id, value) in (0u32..).zip(values) {
-            let (id, value) = (types::TrackId(id), track_value(*value));
-            node.handle(now, Input::Track { id, value }, &mut self.out);
-        }
-    }
-
-    fn serve_signals(&mut self) -> Result<(), Fatal> {
-        while let Some(signal) = self.signals.receive().map_err(fatal("cannot read signals"))? {
-            match signal.number {
-                signals::HUP => {
-                    log::info!(
-                        "only core reads the configuration: send SIGHUP to the parent process"
-                    );
-                }
-                signals::XCPU => log::warn!(
-                    "VRRP process has used too much CPU time, vrrp_rlimit_rttime may need to be increased"
-                ),
-                signals::TERM | signals::INT => self.shutdown(),
-                signals::USR1 => self.command(CoreToVrrp::Dump(Dump::Data)),
-                signals::USR2 => self.command(CoreToVrrp::Dump(Dump::Stats)),
-                n if n == signals::stats_clear() => {
-                    self.command(CoreToVrrp::Dump(Dump::StatsClear));
-                }
-                n if n == signals::json() => self.command(CoreToVrrp::Dump(Dump::Json)),
-                _ => {}
-            }
-        }
-        Ok(())
-    }
-
-    /// Gives up mastership; the loop ends once the addresses are removed.
-    fn shutdown(&mut self) {
-        if self.leaving {
-            return;
-        }
-        self.leaving = true;
-        log::info!("Stopping");
-        if let Some(node) = &mut self.node {
-            node.handle(clock::now(), Input::Shutdown, &mut self.out);
-        }
-        self.carry_out();
-        self.node = None;
-    }
-
-    fn leave(&mut self) -> Result<(), Fatal> {
-        if !self.options().dont_release {
-            self.vmacs.restore();
-            self.firewall.stop();
-        }
-        self.igmp.restore();
-        self.promote.restore();
-        self.syncd.stop();
-        self.report.retry(&mut self.core);
-        let _ = self.core.flush_wait(LAST_WORDS);
-        log::info!("Stopped");
         Ok(())
     }
 

@@ -1,0 +1,199 @@
+//! What core asks for: configurations, facts, dumps, the end.
+
+use super::LAST_WORDS;
+use super::Running;
+use super::VrrpRole;
+use super::track_value;
+use crate::dump;
+use crate::start::Fatal;
+use crate::start::fatal;
+use crate::start::set_name;
+use ipc::msg::Dump;
+use ipc::msg::Generation;
+use ipc::msg::TrackValue as CoreValue;
+use ipc::msg::vrrp::CoreToVrrp;
+use ipc::msg::vrrp::VrrpSetup;
+use ipc::msg::vrrp::VrrpToCore;
+use rt::channel::ChannelError;
+use rt::clock;
+use rt::signals;
+use types::Mono;
+use vrrp_proto::Input;
+use vrrp_proto::Node;
+use vrrp_proto::Setup;
+
+impl VrrpRole {
+    pub(super) fn serve_core(&mut self) -> Result<(), Fatal> {
+        // A failure shows in the next receive.
+        let _ = self.core.flush();
+        self.report.retry(&mut self.core);
+        loop {
+            match self.core.recv() {
+                Ok(Some(message)) => self.command(message),
+                Ok(None) => return Ok(()),
+                Err(ChannelError::Closed) => {
+                    // Core is gone: leave in order, as on SIGTERM.
+                    log::info!("core is gone, leaving");
+                    let _ = self.poll.deregister(&self.core);
+                    self.shutdown();
+                    return Ok(());
+                }
+                Err(e) => {
+                    log::error!("channel to core: {e}, leaving");
+                    let _ = self.poll.deregister(&self.core);
+                    self.shutdown();
+                    return Ok(());
+                }
+            }
+        }
+    }
+
+    /// Does what core says.
+    pub(crate) fn command(&mut self, message: CoreToVrrp) {
+        match message {
+            CoreToVrrp::Hello(..) => log::warn!("core greets twice"),
+            CoreToVrrp::Prepare(setup) => {
+                let generation = setup.generation;
+                self.prepared = Some(setup);
+                self.tell(&VrrpToCore::Ready(generation));
+            }
+            CoreToVrrp::Commit(generation) => self.commit(generation),
+            CoreToVrrp::Abort(generation) => {
+                self.prepared.take_if(|p| p.generation == generation);
+            }
+            CoreToVrrp::Track(id, value) => {
+                if let Some(node) = &mut self.node {
+                    let value = track_value(value);
+                    node.handle(clock::now(), Input::Track { id, value }, &mut self.out);
+                    self.carry_out();
+                }
+            }
+            CoreToVrrp::Dump(kind) => {
+                let Some(node) = &mut self.node else { return };
+                let Some(running) = &self.running else { return };
+                let text = dump::text(kind, node, &running.global);
+                self.tell(&VrrpToCore::Dump { kind, text });
+            }
+            CoreToVrrp::Shutdown => self.shutdown(),
+        }
+    }
+
+    pub(super) fn tell(&mut self, message: &VrrpToCore) {
+        if let Err(e) = self.core.send(message) {
+            log::error!("cannot answer core: {e}");
+        }
+    }
+
+    pub(super) fn commit(&mut self, generation: Generation) {
+        let Some(setup) = self.prepared.take_if(|p| p.generation == generation) else {
+            return log::error!("core commits a configuration that it did not send");
+        };
+        let VrrpSetup { global, vrrp, tracks, values, options, .. } = *setup;
+        set_name(&global);
+        self.lateness.configure(&global, global.vrrp_process.rt_priority);
+        if global.disable_local_igmp {
+            self.igmp.disable();
+        }
+        let promoting = vrrp.instances.iter().filter(|i| i.promote_secondaries);
+        self.promote.keep(promoting.filter_map(|i| i.interface.clone()).collect());
+        let facts = self.running.take().map(|r| r.facts).unwrap_or_default();
+        self.running = Some(Running { options, global: global.clone(), facts });
+        let now = clock::now();
+        let polls = self.linkbeat.configure(global.linkbeat_use_polling, &vrrp, now);
+        let setup = Setup { global, vrrp, tracks };
+        if let Some(node) = &mut self.node {
+            // Adverts of the new configuration may be the first that are signed.
+            node.handle(now, Input::Clock { unix: clock::wall() }, &mut self.out);
+            node.handle(now, Input::Reload(Box::new(setup)), &mut self.out);
+            self.set_tracks(now, &values);
+            self.reloading = true;
+            self.carry_out();
+            self.reloading = false;
+            if let Some(node) = &self.node {
+                self.fib.prune(node);
+            }
+            if polls {
+                self.resync();
+            }
+        } else {
+            self.node = Some(Node::new(setup));
+            self.resync();
+            self.set_tracks(now, &values);
+            if let Some(node) = &mut self.node {
+                if node.wants_clock() {
+                    node.handle(now, Input::Clock { unix: clock::wall() }, &mut self.out);
+                }
+                node.handle(
+                    clock::now(),
+                    Input::Start { uptime: clock::boottime() },
+                    &mut self.out,
+                );
+            }
+            self.carry_out();
+        }
+        if let (Some(node), Some(running)) = (&self.node, &self.running) {
+            self.syncd.configure(&running.global, node);
+        }
+        self.tell(&VrrpToCore::Running(generation));
+    }
+
+    pub(super) fn set_tracks(&mut self, now: Mono, values: &[CoreValue]) {
+        let Some(node) = &mut self.node else { return };
+        for (id, value) in (0u32..).zip(values) {
+            let (id, value) = (types::TrackId(id), track_value(*value));
+            node.handle(now, Input::Track { id, value }, &mut self.out);
+        }
+    }
+
+    pub(super) fn serve_signals(&mut self) -> Result<(), Fatal> {
+        while let Some(signal) = self.signals.receive().map_err(fatal("cannot read signals"))? {
+            match signal.number {
+                signals::HUP => {
+                    log::info!(
+                        "only core reads the configuration: send SIGHUP to the parent process"
+                    );
+                }
+                signals::XCPU => log::warn!(
+                    "VRRP process has used too much CPU time, vrrp_rlimit_rttime may need to be increased"
+                ),
+                signals::TERM | signals::INT => self.shutdown(),
+                signals::USR1 => self.command(CoreToVrrp::Dump(Dump::Data)),
+                signals::USR2 => self.command(CoreToVrrp::Dump(Dump::Stats)),
+                n if n == signals::stats_clear() => {
+                    self.command(CoreToVrrp::Dump(Dump::StatsClear));
+                }
+                n if n == signals::json() => self.command(CoreToVrrp::Dump(Dump::Json)),
+                _ => {}
+            }
+        }
+        Ok(())
+    }
+
+    /// Gives up mastership; the loop ends once the addresses are removed.
+    pub(super) fn shutdown(&mut self) {
+        if self.leaving {
+            return;
+        }
+        self.leaving = true;
+        log::info!("Stopping");
+        if let Some(node) = &mut self.node {
+            node.handle(clock::now(), Input::Shutdown, &mut self.out);
+        }
+        self.carry_out();
+        self.node = None;
+    }
+
+    pub(super) fn leave(&mut self) -> Result<(), Fatal> {
+        if !self.options().dont_release {
+            self.vmacs.restore();
+            self.firewall.stop();
+        }
+        self.igmp.restore();
+        self.promote.restore();
+        self.syncd.stop();
+        self.report.retry(&mut self.core);
+        let _ = self.core.flush_wait(LAST_WORDS);
+        log::info!("Stopped");
+        Ok(())
+    }
+}

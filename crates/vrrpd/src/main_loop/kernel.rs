@@ -1,0 +1,118 @@
+//! News of the kernel: links, addresses, routes and rules.
+
+use super::VrrpRole;
+use crate::addrs;
+use netlink::socket::Event as NlEvent;
+use netlink::socket::NlSocket;
+use rt::clock;
+use types::Mono;
+use vrrp_proto::Input;
+
+impl VrrpRole {
+    /// News of routes and rules, after that of links, which is older.
+    pub(super) fn serve_fib(&mut self) {
+        self.serve_monitor();
+        if let Some(node) = &mut self.node {
+            self.fib.read(node, clock::now(), &mut self.out);
+        }
+        self.carry_out();
+    }
+
+    /// Takes the whole list of routes when what is believed may be wrong.
+    pub(super) fn check_fib(&mut self) {
+        let now = clock::now();
+        if self.fib.deadline().is_none_or(|at| now < at) || !self.exec.is_idle() {
+            return;
+        }
+        if let Some(node) = &mut self.node {
+            self.fib.resync(node, now, &mut self.out);
+        }
+        self.carry_out();
+    }
+
+    pub(super) fn serve_monitor(&mut self) {
+        let now = clock::now();
+        let mut overrun = false;
+        if let Some(node) = &mut self.node {
+            let out = &mut self.out;
+            let beat = &mut self.linkbeat;
+            let promote = &mut self.promote;
+            let facts = self.running.as_mut().map(|r| &mut r.facts);
+            let mut facts = facts;
+            let fib = &mut self.fib;
+            let read = self.monitor.recv_events(|event| match event {
+                NlEvent::Link(link) => {
+                    if !link.is_up() {
+                        fib.link_lost();
+                    }
+                    promote.link(&link.name);
+                    node.handle(now, Input::Link(beat.fact(&link)), out);
+                    if let Some(f) = facts.as_deref_mut() {
+                        f.link(&link, node, now, out);
+                    }
+                }
+                NlEvent::LinkGone(link) => {
+                    fib.link_lost();
+                    let index = types::IfIndex(link.index);
+                    node.handle(now, Input::LinkGone { index }, out);
+                    beat.gone(index);
+                    if let Some(f) = facts.as_deref_mut() {
+                        f.gone(index);
+                    }
+                }
+                NlEvent::Addr(a) => {
+                    if !a.new {
+                        fib.address_lost(a.spec.addr);
+                    }
+                    let fact = addrs::addr_fact(&a.spec);
+                    let input =
+                        if a.new { Input::AddrAdded(fact) } else { Input::AddrRemoved(fact) };
+                    node.handle(now, input, out);
+                }
+                NlEvent::Overrun => overrun = true,
+            });
+            if let Err(e) = read {
+                log::error!("netlink monitor: {e}");
+                overrun = true;
+            }
+        } else if self.monitor.recv_events(|_| ()).is_err() {
+            // Before the first configuration nothing is believed yet.
+        }
+        self.carry_out();
+        if overrun {
+            log::warn!("Netlink: notifications were lost, reading all links and addresses anew");
+            self.resync();
+        }
+    }
+
+    /// Tells the machine of every link and address there is.
+    pub(super) fn resync(&mut self) {
+        let Some(node) = &mut self.node else { return };
+        let state = NlSocket::request()
+            .map_err(netlink::error::NlError::from)
+            .and_then(|mut s| Ok((s.dump_links()?, s.dump_addrs()?)));
+        let (links, specs) = match state {
+            Ok(state) => state,
+            Err(e) => return log::error!("cannot read links and addresses: {e}"),
+        };
+        let now = clock::now();
+        let facts: Vec<_> = links.iter().map(|link| self.linkbeat.fact(link)).collect();
+        node.handle(now, Input::Links(&facts), &mut self.out);
+        let facts: Vec<_> = specs.iter().map(addrs::addr_fact).collect();
+        node.handle(now, Input::Addrs(&facts), &mut self.out);
+        if let Some(running) = &mut self.running {
+            for link in &links {
+                running.facts.link(link, node, now, &mut self.out);
+            }
+        }
+        self.carry_out();
+    }
+
+    pub(super) fn refresh_facts(&mut self, now: Mono) {
+        if let (Some(node), Some(running)) = (&mut self.node, &mut self.running) {
+            running.facts.refresh(node, now, &mut self.out);
+            self.linkbeat.poll(node, now, &mut self.out);
+            self.carry_out();
+        }
+    }
+}
