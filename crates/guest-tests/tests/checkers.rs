@@ -545,26 +545,47 @@ fn quorum_and_sorry_server(subject: &Subject) -> Result<()> {
         ],
     )?;
     await_table(&host, &table(&[("127.0.0.1:8081", 1), ("127.0.0.2:8081", 1)]))?;
-    let until = Instant::now() + PATIENCE;
-    let wanted = ["gained", "down2", "lost", "up2", "gained"];
-    loop {
-        let text = fs::read_to_string(&notes).unwrap_or_default();
-        let mut found: Vec<_> = text.lines().collect();
-        let mut sorted = wanted.to_vec();
-        // Scripts run side by side.
-        found.sort_unstable();
-        sorted.sort_unstable();
-        if found == sorted {
-            break;
-        }
-        assert!(Instant::now() < until, "{text}");
-        thread::sleep(Duration::from_millis(20));
-    }
+    await_notes(&notes, &["gained", "down2", "lost", "up2", "gained"]);
     drop(one);
     Ok(())
 }
 
+/// Waits until the lines of a file, in any order, are these: scripts run side by side.
+fn await_notes(path: &str, wanted: &[&str]) {
+    let until = Instant::now() + PATIENCE;
+    loop {
+        let text = fs::read_to_string(path).unwrap_or_default();
+        let mut found: Vec<_> = text.lines().collect();
+        let mut sorted = wanted.to_vec();
+        found.sort_unstable();
+        sorted.sort_unstable();
+        if found == sorted {
+            return;
+        }
+        assert!(Instant::now() < until, "{text}");
+        thread::sleep(Duration::from_millis(20));
+    }
+}
+
+fn first_and_last_states_are_told_where_asked_for(subject: &Subject) -> Result<()> {
+    let host = host("director")?;
+    let folder = Folder::new("omega", subject)?;
+    let notes = folder.path("notes");
+    let note = |word: &str| format!("\"/bin/sh -c 'echo {word} >>{notes}'\"");
+    let scripts = format!("notify_up {}\nnotify_down {}", note("up"), note("down"));
+    let settings = format!("omega\nquorum_up {}\nquorum_down {}", note("gained"), note("lost"));
+    let config = pool(&settings, &[("127.0.0.1 8081", &scripts)])
+        .replace("script_user root", "script_user root\nrs_init_notifies");
+    let daemon = Daemon::start(&host, subject, &config)?;
+    await_table(&host, &table(&[("127.0.0.1:8081", 1)]))?;
+    await_notes(&notes, &["up", "gained"]);
+    daemon.stop()?;
+    await_notes(&notes, &["up", "gained", "down", "lost"]);
+    Ok(())
+}
+
 on_both!(
+    first_and_last_states_are_told_where_asked_for,
     tcp_check,
     http_get,
     ssl_get,
