@@ -2,10 +2,11 @@
 //! every entry of a group.
 
 use crate::ipvs::{DestKey, ServiceKey, ServiceSpec, ServiceTo, flags, protocol_number};
+use crate::marks::Marks;
 use core::fmt;
 use core::net::{IpAddr, Ipv4Addr, Ipv6Addr};
 use model::lvs::{Forwarding, GroupEntry, Protocol, Service, VirtualServer, VirtualServerGroup};
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::BTreeSet;
 use types::Family;
 
 /// Most services that one group makes.
@@ -36,66 +37,6 @@ impl fmt::Display for GroupError {
 }
 
 impl std::error::Error for GroupError {}
-
-/// Firewall marks in place of address groups (`nftables_ipvs`): one per group
-/// and protocol, counted upward.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Marks {
-    next: u32,
-    marks: BTreeMap<(String, u8), u32>,
-}
-
-impl Marks {
-    /// Marks from `first` on.
-    pub fn new(first: u32) -> Self {
-        Marks { next: first, marks: BTreeMap::new() }
-    }
-
-    /// The mark of `group` for `protocol`, taken if it has none yet.
-    pub fn take(&mut self, group: &str, protocol: Protocol) -> u32 {
-        let key = (group.to_owned(), protocol_number(protocol));
-        *self.marks.entry(key).or_insert_with(|| {
-            let mark = self.next;
-            self.next = self.next.wrapping_add(1);
-            mark
-        })
-    }
-
-    /// Every (group, protocol number, mark).
-    pub fn iter(&self) -> impl Iterator<Item = (&str, u8, u32)> {
-        self.marks.iter().map(|((group, protocol), mark)| (group.as_str(), *protocol, *mark))
-    }
-}
-
-/// Addresses that a mark stands for: an element of `nftables_ipvs`' maps.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub struct Marked {
-    /// Protocol number.
-    pub protocol: u8,
-    /// First address.
-    pub first: IpAddr,
-    /// Last address.
-    pub last: IpAddr,
-    /// Port; 0 is any.
-    pub port: u16,
-    /// The mark.
-    pub mark: u32,
-}
-
-/// Every range that `marks` stand for.
-pub fn marked(groups: &[VirtualServerGroup], marks: &Marks) -> Vec<Marked> {
-    let mut out = Vec::new();
-    for (name, protocol, mark) in marks.iter() {
-        let Some(group) = groups.iter().find(|g| g.name == name) else { continue };
-        out.extend(group.entries.iter().filter_map(|e| match *e {
-            GroupEntry::Range { first, last, port } => {
-                Some(Marked { protocol, first, last, port, mark })
-            }
-            GroupEntry::Fwmark { .. } => None,
-        }));
-    }
-    out
-}
 
 /// The kernel services of `vs`, in the order of the configuration. With
 /// `marks`, a group of addresses becomes one mark per family.

@@ -11,6 +11,7 @@ pub mod group;
 pub mod health;
 pub mod ipvs;
 pub mod mail;
+pub mod marks;
 pub mod node;
 pub mod plan;
 pub mod pool;

@@ -11,9 +11,10 @@ mod told;
 
 use crate::action::{Action, CheckerId};
 use crate::event::{CheckerChange, Event, Label};
-use crate::group::{self, Marks};
+use crate::group;
 use crate::health::Spread;
-use crate::ipvs::{IpvsOp, Table};
+use crate::ipvs::{IpvsOp, ServiceTo, Table};
+use crate::marks::{Marked, Marks, marked};
 use crate::pool::{Cx, Pool};
 use crate::prepared::{Options, Prepared, VsKey};
 use crate::probe::{self, Io};
@@ -197,8 +198,16 @@ impl Node {
     }
 
     /// What these marks stand for.
-    pub fn marked(&self) -> Vec<group::Marked> {
-        self.marks.as_ref().map(|m| group::marked(&self.groups, m)).unwrap_or_default()
+    pub fn marked(&self) -> Vec<Marked> {
+        let Some(marks) = &self.marks else { return Vec::new() };
+        let services = self.pools.iter().flat_map(|vs| vs.pool.services());
+        let used: BTreeSet<u32> = services
+            .filter_map(|service| match service.to {
+                ServiceTo::Mark(mark) => Some(mark),
+                ServiceTo::Addr(..) => None,
+            })
+            .collect();
+        marked(&self.groups, marks, |mark| used.contains(&mark))
     }
 
     /// Its pools, in configuration order.

@@ -2,9 +2,10 @@
 //! expanded, patterns compiled, requests written.
 
 use crate::event::{CheckLabel, Label};
-use crate::group::{self, Marks};
+use crate::group;
 use crate::health::Pacing;
 use crate::ipvs::ServiceKey;
+use crate::marks::Marks;
 use crate::plan::{Problem, Shop, Site};
 use crate::probe::Plan;
 use crate::text;
@@ -102,6 +103,9 @@ impl Prepared {
     ) -> Prepared {
         let mut shop = Shop::default();
         let mut marks = options.marks_from.map(|first| marks.cloned().unwrap_or(Marks::new(first)));
+        if let Some(marks) = &mut marks {
+            marks.avoid(&lvs);
+        }
         let mut pools = Vec::with_capacity(lvs.virtual_servers.len());
         for vs in lvs.virtual_servers {
             match group::services(&vs, &lvs.groups, marks.as_mut()) {

@@ -7,6 +7,7 @@ mod addrs;
 mod dump;
 pub mod ipvs;
 mod main_loop;
+mod marks;
 mod pools;
 mod probes;
 mod report;

@@ -101,8 +101,8 @@ impl Checker {
         };
         let (pools, means) = match &setup {
             Some(setup) => {
-                let (ipvs, means) = start::settle(setup, entered.core)?;
-                (Some(Pools::new(ipvs)), means)
+                let (ipvs, marks, means) = start::settle(setup, entered.core)?;
+                (Some(Pools::new(ipvs, marks)), means)
             }
             None => (None, Means::default()),
         };

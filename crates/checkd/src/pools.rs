@@ -2,6 +2,7 @@
 
 use crate::addrs::{Addresses, Change};
 use crate::ipvs::Ipvs;
+use crate::marks::MarkTables;
 use crate::probes::{Fact, Probes, TlsClient};
 use crate::report::Report;
 use check_proto::action::{Action, CheckerId};
@@ -15,7 +16,7 @@ use core::time::Duration;
 use ipc::msg::checker::{Ask, CheckerSetup, Run, ScriptExit, Subject};
 use ipc::msg::{Generation, TrackValue};
 use log::{debug, info};
-use model::Lvs;
+use model::{Global, Lvs};
 use rt::clock;
 use rt::poll::{Loop, Ready};
 use std::collections::{BTreeSet, VecDeque};
@@ -34,6 +35,7 @@ pub(crate) struct World<'a> {
 pub(crate) struct Pools {
     node: Option<Node>,
     ipvs: Ipvs,
+    marks: MarkTables,
     probes: Probes,
     /// The configuration that runs, and the one before: scripts are named by their ids in it.
     generation: Generation,
@@ -62,10 +64,11 @@ const TICK: Duration = Duration::from_millis(1);
 const ACTIONS_KEPT: usize = 1024;
 
 impl Pools {
-    pub fn new(ipvs: Ipvs) -> Self {
+    pub fn new(ipvs: Ipvs, marks: MarkTables) -> Self {
         Pools {
             node: None,
             ipvs,
+            marks,
             probes: Probes::new(),
             generation: Generation(0),
             previous: Generation(0),
@@ -118,6 +121,13 @@ impl Pools {
                 }
             }
         }
+        self.mark(&setup.global, now);
+    }
+
+    /// Has packets marked for what runs now.
+    fn mark(&mut self, global: &Global, now: Mono) {
+        let marked = self.node.as_ref().map(Node::marked).unwrap_or_default();
+        self.marks.configure(global, marked, now);
     }
 
     /// Pools and checkers, when they run.
@@ -130,7 +140,7 @@ impl Pools {
         let ipvs = self.node.as_ref().and_then(|_| self.ipvs.deadline());
         let checks = self.node.as_ref().and_then(Node::deadline).map(|at| at + TICK);
         let untold = (!self.untold.is_empty()).then_some(Mono::ZERO);
-        [ipvs, checks, untold].into_iter().flatten().min()
+        [ipvs, self.marks.deadline(), checks, untold].into_iter().flatten().min()
     }
 
     /// Does what is due, and goes on with what takes longer than one turn.
@@ -142,6 +152,7 @@ impl Pools {
         if let Some(node) = &self.node {
             self.ipvs.work(node.table(), clock::now());
         }
+        self.marks.work(now);
         if !self.ipvs.is_busy() {
             self.log(LINES);
         }
@@ -195,6 +206,9 @@ impl Pools {
         self.ipvs.drop_additions();
         self.carry_out(world);
         self.ipvs.stop();
+        if !keep {
+            self.marks.stop(clock::now());
+        }
         self.log(usize::MAX);
     }
 

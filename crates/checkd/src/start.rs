@@ -2,6 +2,7 @@
 
 use crate::addrs::Addresses;
 use crate::ipvs::Ipvs;
+use crate::marks::MarkTables;
 use crate::probes;
 use core::fmt;
 use ipc::msg::checker::CheckerSetup;
@@ -138,7 +139,7 @@ pub(crate) fn set_comm(global: &Global) {
 }
 
 /// Name, scheduling, limits; then the drop of privileges.
-pub(crate) fn settle(setup: &CheckerSetup, core: i32) -> Result<(Ipvs, Means), Fatal> {
+pub(crate) fn settle(setup: &CheckerSetup, core: i32) -> Result<(Ipvs, MarkTables, Means), Fatal> {
     let global = &setup.global;
     set_comm(global);
     let resources = Resources {
@@ -156,6 +157,7 @@ pub(crate) fn settle(setup: &CheckerSetup, core: i32) -> Result<(Ipvs, Means), F
         let what = format!("IPVS: Can't initialize ipvs: {cause}");
         return Err(Fatal { what, status: EXIT_FATAL });
     }
+    let marks = MarkTables::open(global);
     let run_as = if global.roles_as_root {
         info!("Running as root, as roles_as_root asks for");
         RunAs::Unchanged
@@ -165,5 +167,5 @@ pub(crate) fn settle(setup: &CheckerSetup, core: i32) -> Result<(Ipvs, Means), F
     let drop = Drop { run_as, core, dumpable: resources::core_dumps() };
     let caps = caps(setup);
     rt::privs::checker(caps, &drop)?;
-    Ok((ipvs, Means { caps, ping: None }))
+    Ok((ipvs, marks, Means { caps, ping: None }))
 }

@@ -36,11 +36,7 @@ fn group(out: &mut String, node: &Node, g: &VirtualServerGroup) -> Result {
     let (v4, v6) = (has(Family::V4), has(Family::V6));
     writeln!(out, " Virtual Server Group = {}, IPv4 = {v4}, IPv6 = {v6}", g.name)?;
     if let Some(marks) = node.marks() {
-        let of = |number| {
-            let mut all = marks.iter();
-            all.find_map(|(name, p, mark)| (name == g.name && p == number).then_some(mark))
-        };
-        let [tcp, udp, sctp] = [6, 17, 132].map(|number| of(number).unwrap_or(0));
+        let [tcp, udp, sctp] = [6, 17, 132].map(|p| marks.of(&g.name, p).unwrap_or(0));
         if [tcp, udp, sctp] != [0; 3] {
             writeln!(out, "  Fwmark TCP: {tcp} UDP: {udp} SCTP: {sctp}")?;
         }

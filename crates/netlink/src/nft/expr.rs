@@ -45,6 +45,7 @@ mod nfta {
     pub const PAYLOAD_LEN: u16 = 4;
     pub const META_DREG: u16 = 1;
     pub const META_KEY: u16 = 2;
+    pub const META_SREG: u16 = 3;
     pub const DUP_SREG_ADDR: u16 = 1;
     pub const DUP_SREG_DEV: u16 = 2;
 }
@@ -69,6 +70,8 @@ pub enum Field {
     Ip6Daddr,
     /// Transport protocol, past all extension headers.
     L4Proto,
+    /// Destination port of TCP, UDP or SCTP; to be asked after [`Field::L4Proto`].
+    Dport,
     /// Type of an ICMP or ICMPv6 message; to be asked after [`Field::L4Proto`].
     IcmpType,
     /// Index of the interface that it came in by.
@@ -103,6 +106,7 @@ impl Field {
             Field::Ip6Saddr => network(8),
             Field::Ip6Daddr => network(24),
             Field::L4Proto => Source::Meta(libc::NFT_META_L4PROTO),
+            Field::Dport => Source::Payload(libc::NFT_PAYLOAD_TRANSPORT_HEADER, 2),
             Field::IcmpType => Source::Payload(libc::NFT_PAYLOAD_TRANSPORT_HEADER, 0),
             Field::Iif => Source::Meta(libc::NFT_META_IIF),
             Field::Oif => Source::Meta(libc::NFT_META_OIF),
@@ -117,6 +121,7 @@ impl Field {
     const fn len(self) -> usize {
         match self {
             Field::Ip4Protocol | Field::L4Proto | Field::IcmpType => 1,
+            Field::Dport => 2,
             Field::Ip4Saddr | Field::Ip4Daddr | Field::Iif | Field::Oif => 4,
             Field::Ip6Saddr | Field::Ip6Daddr => 16,
             Field::IifName | Field::OifName | Field::IifKind | Field::OifKind => NAME_LEN,
@@ -164,6 +169,7 @@ enum Expr {
     Equal { reg: u32, data: Vec<u8> },
     Lookup { set: String, from: u32, to: Option<u32> },
     Dup { addr: u32, dev: u32 },
+    SetMark { from: u32 },
     Counter,
     Verdict(Verdict),
 }
@@ -230,12 +236,18 @@ impl Exprs {
     /// Goes on only if `fields`, one after the other, are an element of `set`.
     #[must_use]
     pub fn is_in(mut self, fields: &[Field], set: &str) -> Self {
-        let mut to = REG32;
-        for field in fields {
-            self.load(*field, to);
-            to += field.registers();
-        }
+        self.load_all(fields);
         self.then(Expr::Lookup { set: set.to_owned(), from: REG32, to: None })
+    }
+
+    /// Marks the packet as `map` says for `fields`, one after the other; goes on only if it has
+    /// them.
+    #[must_use]
+    pub fn mark_by(mut self, fields: &[Field], map: &str) -> Self {
+        self.load_all(fields);
+        let map = map.to_owned();
+        self.then(Expr::Lookup { set: map, from: REG32, to: Some(REG32) })
+            .then(Expr::SetMark { from: REG32 })
     }
 
     /// Sends a copy of the packet towards the address `to` out of the interface that `map` has
@@ -277,6 +289,14 @@ impl Exprs {
         self.0.push(Expr::Load { field, to });
     }
 
+    fn load_all(&mut self, fields: &[Field]) {
+        let mut to = REG32;
+        for field in fields {
+            self.load(*field, to);
+            to += field.registers();
+        }
+    }
+
     fn then(mut self, expr: Expr) -> Self {
         self.0.push(expr);
         self
@@ -304,6 +324,7 @@ impl Expr {
             Expr::Equal { .. } => "cmp",
             Expr::Lookup { .. } => "lookup",
             Expr::Dup { .. } => "dup",
+            Expr::SetMark { .. } => "meta",
             Expr::Counter => "counter",
             Expr::Verdict(_) => "immediate",
         }
@@ -346,6 +367,10 @@ impl Expr {
             Expr::Dup { addr, dev } => {
                 msg.attr_be32(nfta::DUP_SREG_ADDR, *addr);
                 msg.attr_be32(nfta::DUP_SREG_DEV, *dev);
+            }
+            Expr::SetMark { from } => {
+                msg.attr_be32(nfta::META_KEY, libc::NFT_META_MARK as u32);
+                msg.attr_be32(nfta::META_SREG, *from);
             }
             Expr::Counter => {}
             Expr::Verdict(verdict) => encode_verdict(verdict, msg),

@@ -17,6 +17,7 @@ const LIST_ELEMENTS: u16 = 3;
 const LIST_ELEM: u16 = 1;
 const ELEM_KEY: u16 = 1;
 const ELEM_DATA: u16 = 2;
+const ELEM_KEY_END: u16 = 10;
 const DATA_VALUE: u16 = 1;
 
 /// What a piece of news is about.
@@ -135,7 +136,8 @@ pub(super) fn elements(kind: u16, payload: &[u8]) -> Option<Vec<Element>> {
     let value = |elem, part| find(elem, part).and_then(|data| find(data, DATA_VALUE));
     let elements = wire::attrs(list).filter(|(kind, _)| *kind == LIST_ELEM);
     let elements = elements.filter_map(|(_, elem)| {
-        Some(Element::from_bytes(value(elem, ELEM_KEY)?, value(elem, ELEM_DATA)))
+        let (last, data) = (value(elem, ELEM_KEY_END), value(elem, ELEM_DATA));
+        Some(Element::from_bytes(value(elem, ELEM_KEY)?, last, data))
     });
     Some(elements.collect())
 }

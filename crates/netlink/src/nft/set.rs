@@ -14,14 +14,22 @@ mod nfta {
     pub const SET_KEY_LEN: u16 = 5;
     pub const SET_DATA_TYPE: u16 = 6;
     pub const SET_DATA_LEN: u16 = 7;
+    pub const SET_DESC: u16 = 9;
     pub const SET_ID: u16 = 10;
     pub const SET_USERDATA: u16 = 13;
+    pub const SET_EXPR: u16 = 17;
+    pub const DESC_CONCAT: u16 = 2;
+    pub const FIELD_LEN: u16 = 1;
+    pub const EXPR_NAME: u16 = 1;
     pub const LIST_ELEM: u16 = 1;
     pub const ELEM_KEY: u16 = 1;
     pub const ELEM_DATA: u16 = 2;
+    pub const ELEM_KEY_END: u16 = 10;
     pub const DATA_VALUE: u16 = 1;
 }
 
+/// `NFT_SET_CONCAT`: the kernel knows of the parts of a key, each of which may be a range.
+const SET_CONCAT: u32 = 0x80;
 /// Bits per part in the number that names a concatenated type to nft.
 const TYPE_BITS: u32 = 6;
 /// What nft keeps with a set so that it can print it: byte order of keys and of data.
@@ -38,6 +46,10 @@ pub enum DataType {
     Ip4Addr = 7,
     /// `ipv6_addr`.
     Ip6Addr = 8,
+    /// `inet_service`.
+    Port = 13,
+    /// `mark`.
+    Mark = 19,
     /// `iface_index`.
     IfIndex = 20,
     /// `icmpv6_type`.
@@ -50,7 +62,8 @@ impl DataType {
     const fn len(self) -> u32 {
         match self {
             DataType::Icmp6Type => 1,
-            DataType::Ip4Addr | DataType::IfIndex => 4,
+            DataType::Port => 2,
+            DataType::Ip4Addr | DataType::Mark | DataType::IfIndex => 4,
             DataType::Ip6Addr => 16,
             DataType::IfName => libc::IFNAMSIZ as u32,
         }
@@ -58,7 +71,7 @@ impl DataType {
 
     const fn order(self) -> u32 {
         match self {
-            DataType::IfIndex | DataType::IfName => ORDER_HOST,
+            DataType::Mark | DataType::IfIndex | DataType::IfName => ORDER_HOST,
             _ => ORDER_BIG,
         }
     }
@@ -75,12 +88,17 @@ pub struct Set {
     pub data: Option<DataType>,
     /// Its elements never change once rules use it.
     pub constant: bool,
+    /// Its keys, of more than one part, are ranges ([`Element::range`]).
+    pub ranges: bool,
+    /// Each element counts what it matches.
+    pub counted: bool,
 }
 
 impl Set {
     /// A set of keys that consist of `key`'s parts.
     pub fn new(name: &str, key: &[DataType]) -> Self {
-        Set { name: name.to_owned(), key: key.to_vec(), data: None, constant: false }
+        let (name, key) = (name.to_owned(), key.to_vec());
+        Set { name, key, data: None, constant: false, ranges: false, counted: false }
     }
 
     /// A map.
@@ -104,6 +122,9 @@ impl Set {
         if self.data.is_some() {
             flags |= libc::NFT_SET_MAP as u32;
         }
+        if self.ranges {
+            flags |= libc::NFT_SET_INTERVAL as u32 | SET_CONCAT;
+        }
         let key_type = self.key.iter().fold(0, |all, part| all << TYPE_BITS | *part as u32);
         msg.attr_str(nfta::SET_TABLE, table);
         msg.attr_str(nfta::SET_NAME, &self.name);
@@ -113,6 +134,15 @@ impl Set {
         if let Some(data) = self.data {
             msg.attr_be32(nfta::SET_DATA_TYPE, data as u32);
             msg.attr_be32(nfta::SET_DATA_LEN, data.len());
+        }
+        if self.ranges {
+            msg.nest(nfta::SET_DESC, |desc| {
+                desc.nest(nfta::DESC_CONCAT, |parts| {
+                    for part in &self.key {
+                        parts.nest(nfta::LIST_ELEM, |p| p.attr_be32(nfta::FIELD_LEN, part.len()));
+                    }
+                });
+            });
         }
         msg.attr_be32(nfta::SET_ID, id);
         let mut notes = Vec::new();
@@ -124,6 +154,9 @@ impl Set {
         }
         if !notes.is_empty() {
             msg.attr(nfta::SET_USERDATA, &notes);
+        }
+        if self.counted {
+            msg.nest(nfta::SET_EXPR, |expr| expr.attr_str(nfta::EXPR_NAME, "counter"));
         }
     }
 }
@@ -145,6 +178,10 @@ pub enum Value {
     Name(String),
     /// A type of an ICMPv6 message.
     Byte(u8),
+    /// A port.
+    Port(u16),
+    /// A mark of packets.
+    Mark(u32),
 }
 
 impl Value {
@@ -152,7 +189,8 @@ impl Value {
         match self {
             Value::Addr(IpAddr::V4(v4)) => v4.octets().to_vec(),
             Value::Addr(IpAddr::V6(v6)) => v6.octets().to_vec(),
-            Value::Index(index) => index.to_ne_bytes().to_vec(),
+            Value::Index(number) | Value::Mark(number) => number.to_ne_bytes().to_vec(),
+            Value::Port(port) => port.to_be_bytes().to_vec(),
             Value::Name(name) => padded(name).to_vec(),
             Value::Byte(byte) => vec![*byte],
         }
@@ -164,6 +202,8 @@ impl Value {
 pub struct Element {
     /// The key's bytes.
     key: Vec<u8>,
+    /// The last key of a range.
+    last: Option<Vec<u8>>,
     /// The data's bytes.
     data: Option<Vec<u8>>,
 }
@@ -171,30 +211,44 @@ pub struct Element {
 impl Element {
     /// An element whose key has these parts.
     pub fn new(key: &[Value]) -> Self {
-        let key = match key {
-            [only] => only.bytes(),
-            parts => parts.iter().flat_map(|part| four(part.bytes())).collect(),
-        };
-        Element { key, data: None }
+        Element { key: joined(key), last: None, data: None }
     }
 
     /// An element of a map.
     pub fn mapped(key: &Value, data: &Value) -> Self {
-        Element { key: key.bytes(), data: Some(data.bytes()) }
+        Element { key: key.bytes(), last: None, data: Some(data.bytes()) }
     }
 
-    pub(super) fn from_bytes(key: &[u8], data: Option<&[u8]>) -> Self {
-        Element { key: key.to_vec(), data: data.map(<[u8]>::to_vec) }
+    /// An element of a map of ranges: each part of its key is from that of `first` to that of
+    /// `last`.
+    pub fn range(first: &[Value], last: &[Value], data: &Value) -> Self {
+        Element { key: joined(first), last: Some(joined(last)), data: Some(data.bytes()) }
+    }
+
+    pub(super) fn from_bytes(key: &[u8], last: Option<&[u8]>, data: Option<&[u8]>) -> Self {
+        let own = |bytes: Option<&[u8]>| bytes.map(<[u8]>::to_vec);
+        Element { key: key.to_vec(), last: own(last), data: own(data) }
     }
 
     /// Appends an entry of `NFTA_SET_ELEM_LIST_ELEMENTS`.
     pub(super) fn encode(&self, msg: &mut Msg<'_>) {
         msg.nest(nfta::LIST_ELEM, |elem| {
             elem.nest(nfta::ELEM_KEY, |key| key.attr(nfta::DATA_VALUE, &self.key));
+            if let Some(last) = &self.last {
+                elem.nest(nfta::ELEM_KEY_END, |key| key.attr(nfta::DATA_VALUE, last));
+            }
             if let Some(data) = &self.data {
                 elem.nest(nfta::ELEM_DATA, |nest| nest.attr(nfta::DATA_VALUE, data));
             }
         });
+    }
+}
+
+/// A key of these parts.
+fn joined(key: &[Value]) -> Vec<u8> {
+    match key {
+        [only] => only.bytes(),
+        parts => parts.iter().flat_map(|part| four(part.bytes())).collect(),
     }
 }
 

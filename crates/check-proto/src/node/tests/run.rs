@@ -504,12 +504,11 @@ fn groups_can_be_marked_in_place_of_listed() {
     let options = Options { marks_from: Some(1000), ..Options::default() };
     let w = World::new(Prepared::new(lvs, &[], options, None), Facts::default());
     assert_eq!(w.kernel.0.len(), 2, "a mark per family");
-    let marks: Vec<_> = w.node.marks().unwrap().iter().collect();
-    assert_eq!(marks, [("web", 6, 1000)]);
+    assert_eq!(w.node.marks().unwrap().of("web", 6), Some(1000));
     let marked = w.node.marked();
     assert_eq!(marked.len(), 2);
-    assert_eq!((marked[0].first, marked[0].last), (ip("10.0.0.0"), ip("10.0.0.255")));
-    assert_eq!((marked[0].protocol, marked[0].port, marked[0].mark), (6, 80, 1000));
+    assert_eq!(marked[0].addrs, (ip("10.0.0.0"), ip("10.0.0.255")));
+    assert_eq!((marked[0].protocol, marked[0].ports, marked[0].mark), (6, (80, 80), 1000));
 }
 
 #[test]

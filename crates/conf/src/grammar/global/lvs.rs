@@ -53,15 +53,18 @@ pub static LVS: &[Keyword] = &[
         .invalid("'{}' is too long for an interface name (15 bytes) - ignoring")
         .set(sync_daemon::set),
     kw("nftables_ipvs", "Name of the table that marks address groups.")
+        .acted()
         .args(&[word("TABLE").opt()])
         .default("off; bare: keepalived_ipvs")
         .set(global::nftables_ipvs),
     kw("nftables_ipvs_priority", "Priority of its hook.")
+        .acted()
         .args(&[int(i32::MIN as i64, i32::MAX as i64)])
         .default("-1")
         .invalid("{kw} '{}' is invalid - ignoring")
         .set(|cx, a| cx.build.config.global.nftables.ipvs_priority = a.num(0)),
     kw("nftables_ipvs_start_fwmark", "First automatic mark.")
+        .acted()
         .args(&[int(1, u32::MAX as i64)])
         .default("1000")
         .invalid("{kw} '{}' is invalid - ignoring")
