@@ -11,14 +11,13 @@ use std::process::Command;
 use std::time::{Duration, Instant};
 use std::{fs, thread};
 
-use lab::guest::{self, Guest, Job};
-use lab::{Daemon, Host, Role, procs};
+use lab::{Daemon, Host, Role, guest, procs};
 use nix::sys::signal::Signal;
 use serde_json::{Value, json};
 
 use super::stats::Samples;
-use super::{Candidate, Options, by_name};
-use crate::run::{Outcome, root};
+use super::{Candidate, Options, by_name, in_guest};
+use crate::run::Outcome;
 
 /// Services, and servers of each.
 const SIZES: [(u32, u32); 2] = [(1000, 10), (5000, 20)];
@@ -28,8 +27,6 @@ const MOST: usize = 3;
 const PATIENCE: Duration = Duration::from_secs(300);
 /// A daemon that has used no processor time for so long is done.
 const QUIET: Duration = Duration::from_millis(500);
-/// Before the figures, in the last line that a guest prints.
-const FIGURES: &str = "figures: ";
 // Schedulers of the first virtual server, and of the last one before and after the change.
 const FIRST: &str = "nq";
 const LAST: &str = "sed";
@@ -42,30 +39,9 @@ const COLUMNS: [&str; 7] =
 /// Measures all candidates in a guest and prints the table.
 pub fn run(candidates: &[Candidate], options: &Options) -> Outcome<Value> {
     if guest::inside() {
-        let figures = inside(candidates, options)?;
-        println!("{FIGURES}{figures}");
-        return Ok(figures);
+        return inside(candidates, options);
     }
-    let exe = std::env::current_exe()?;
-    let mut words = vec![exe.into_os_string(), "bench".into(), "lvs".into(), "--n".into()];
-    words.push(options.n.to_string().into());
-    match candidates.iter().find(|c| c.name == "ours") {
-        Some(ours) => words.extend(["--binary".into(), ours.subject.program().into()]),
-        None => words.push("--only-reference".into()),
-    }
-    if candidates.iter().all(|c| c.name == "ours") {
-        words.push("--only-ours".into());
-    }
-    let mut job = Job::new(words, &root());
-    (job.limit, job.memory) = (Duration::from_mins(60), 3072);
-    let mut figures = Value::Null;
-    let status = Guest::prepare(&root().join("target/guest"))?.run(&job, |line| {
-        match line.strip_prefix(FIGURES) {
-            Some(text) => figures = serde_json::from_str(text).unwrap_or_default(),
-            None => println!("{line}"),
-        }
-    })?;
-    if status == 0 { Ok(figures) } else { Err(format!("the benchmark ended with {status}").into()) }
+    in_guest("lvs", candidates, options)
 }
 
 fn inside(candidates: &[Candidate], options: &Options) -> Outcome<Value> {

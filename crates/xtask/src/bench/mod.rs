@@ -3,6 +3,7 @@
 //! Ratios hold, absolute times are the machine's. Both are started without syslog (a slow console
 //! behind it stops the reference) and with pid files of their own.
 
+mod checks;
 mod failover;
 mod lan;
 mod lvs;
@@ -16,16 +17,22 @@ mod steady;
 use std::ffi::OsString;
 use std::fs;
 use std::path::PathBuf;
+use std::time::Duration;
 
 use lab::Subject;
+use lab::guest::{self, Guest, Job};
 use serde_json::{Value, json};
 
 use crate::packages::{self, FOR_BENCHES};
-use crate::run::{Outcome, cargo, run};
+use crate::run::{Outcome, cargo, root, run};
+
+/// Before the figures, in the last line that a guest prints.
+const FIGURES: &str = "figures: ";
 
 const HELP: &str = "\
 Usage: cargo xtask bench WHAT [OPTION...]
 
+  checks     thousands of servers with TCP_CHECK: rate, spread, verdicts, memory
   failover   one instance: silence of the master to first advert, address, announcement; then many
              instances until the last address stands
   parse      check of large configurations: time and memory
@@ -37,7 +44,8 @@ Usage: cargo xtask bench WHAT [OPTION...]
              start and stop
 
   --n N               repetitions (default 10)
-  --instances LIST    e.g. 1,50,255,1000
+  --instances LIST    e.g. 1,50,255,1000; of servers for checks
+  --guest             checks: both programs in a guest, which has IPVS
   --binary PATH       measure this program in place of ours
   --only-ours         leave the reference out
   --only-reference    leave ours out
@@ -58,6 +66,8 @@ pub struct Options {
     pub n: usize,
     /// Numbers of instances; the benchmark's own when empty.
     pub instances: Vec<usize>,
+    /// In a guest.
+    pub guest: bool,
     binary: Option<PathBuf>,
     ours: bool,
     reference: bool,
@@ -75,6 +85,7 @@ pub fn main(args: Vec<OsString>) -> Outcome {
     }
     let candidates = candidates(&options)?;
     let figures = match what.as_str() {
+        "checks" => checks::run(&candidates, &options)?,
         "failover" => {
             let one = failover::run(&candidates, &options)?;
             json!({"one": one, "many": many::run(&candidates, &options)?})
@@ -85,6 +96,9 @@ pub fn main(args: Vec<OsString>) -> Outcome {
         "steady" => steady::run(&candidates, &options)?,
         _ => return Err(format!("there is no benchmark '{what}'\n\n{HELP}").into()),
     };
+    if guest::inside() {
+        println!("{FIGURES}{figures}");
+    }
     if let Some(path) = &options.json {
         let text = serde_json::to_string_pretty(&json!({ (what): figures }))?;
         fs::write(path, text + "\n").map_err(|e| format!("{}: {e}", path.display()))?;
@@ -106,6 +120,7 @@ fn read(args: Vec<OsString>) -> Outcome<Option<(String, Options)>> {
     let mut options = Options {
         n: 10,
         instances: Vec::new(),
+        guest: false,
         binary: None,
         ours: true,
         reference: true,
@@ -116,6 +131,7 @@ fn read(args: Vec<OsString>) -> Outcome<Option<(String, Options)>> {
         match arg {
             Long("n") => options.n = parser.value()?.parse::<usize>()?.max(1),
             Long("instances") => options.instances = list(&parser.value()?.string()?)?,
+            Long("guest") => options.guest = true,
             Long("binary") => options.binary = Some(parser.value()?.into()),
             Long("only-ours") => options.reference = false,
             Long("only-reference") => options.ours = false,
@@ -157,6 +173,34 @@ fn release() -> Outcome<Subject> {
     let here = std::env::current_exe()?;
     let target = here.ancestors().nth(2).ok_or("this task has no target folder")?;
     Ok(Subject::at(target.join("release/keepalived"))?)
+}
+
+/// Runs a benchmark in a guest, whose kernel has IPVS, and returns its figures.
+pub fn in_guest(what: &str, candidates: &[Candidate], options: &Options) -> Outcome<Value> {
+    let exe = std::env::current_exe()?;
+    let mut words = vec![exe.into_os_string(), "bench".into(), what.into(), "--n".into()];
+    words.push(options.n.to_string().into());
+    if !options.instances.is_empty() {
+        let counts: Vec<String> = options.instances.iter().map(usize::to_string).collect();
+        words.extend(["--instances".into(), counts.join(",").into()]);
+    }
+    match candidates.iter().find(|c| c.name == "ours") {
+        Some(ours) => words.extend(["--binary".into(), ours.subject.program().into()]),
+        None => words.push("--only-reference".into()),
+    }
+    if candidates.iter().all(|c| c.name == "ours") {
+        words.push("--only-ours".into());
+    }
+    let mut job = Job::new(words, &root());
+    (job.limit, job.memory) = (Duration::from_mins(60), 3072);
+    let mut figures = Value::Null;
+    let status = Guest::prepare(&root().join("target/guest"))?.run(&job, |line| {
+        match line.strip_prefix(FIGURES) {
+            Some(text) => figures = serde_json::from_str(text).unwrap_or_default(),
+            None => println!("{line}"),
+        }
+    })?;
+    if status == 0 { Ok(figures) } else { Err(format!("the benchmark ended with {status}").into()) }
 }
 
 /// Figures of all candidates, by name.
