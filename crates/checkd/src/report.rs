@@ -46,9 +46,10 @@ impl Report {
         sent
     }
 
-    /// Sends a message; gives it back when core does not read.
+    /// Queues a message, to be written at the next turn of the loop; gives it back when core does
+    /// not read.
     pub fn say(&mut self, message: CheckerToCore) -> Result<(), CheckerToCore> {
-        match self.core.send(&message) {
+        match self.core.put(&message) {
             Ok(()) => Ok(()),
             Err(SendError::Full) => Err(message),
             Err(e) => {

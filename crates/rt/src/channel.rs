@@ -152,6 +152,22 @@ impl<Tx: Serialize, Rx: DeserializeOwned> Channel<Tx, Rx> {
         self.queue(message, None)
     }
 
+    /// As [`Channel::send`], but nothing is written before the next [`Channel::flush`], unless
+    /// the queue is full: for many messages at a time.
+    ///
+    /// # Errors
+    /// Those of [`Channel::send`].
+    pub fn put(&mut self, message: &Tx) -> Result<(), SendError> {
+        match self.append(message, None) {
+            Err(SendError::Full) => {
+                // A failure to write is the reader's to report: it sees the same socket.
+                let _ = self.flush();
+                self.append(message, None)
+            }
+            done => done,
+        }
+    }
+
     /// As [`Channel::send`], with a descriptor that the receiver gets by [`Channel::take_fd`]
     /// once it has the message.
     ///
@@ -162,6 +178,13 @@ impl<Tx: Serialize, Rx: DeserializeOwned> Channel<Tx, Rx> {
     }
 
     fn queue(&mut self, message: &Tx, fd: Option<OwnedFd>) -> Result<(), SendError> {
+        self.append(message, fd)?;
+        // See `put`.
+        let _ = self.flush();
+        Ok(())
+    }
+
+    fn append(&mut self, message: &Tx, fd: Option<OwnedFd>) -> Result<(), SendError> {
         self.compact();
         let start = self.out.len();
         ipc::frame::write(message, &mut self.out).map_err(SendError::Message)?;
@@ -170,8 +193,6 @@ impl<Tx: Serialize, Rx: DeserializeOwned> Channel<Tx, Rx> {
             return Err(SendError::Full);
         }
         self.out_fds.extend(fd.map(|fd| (start, fd)));
-        // A failure to write is the reader's to report: it sees the same socket.
-        let _ = self.flush();
         Ok(())
     }
 
@@ -405,6 +426,26 @@ mod tests {
         assert_eq!(b.recv().unwrap().as_deref(), Some("last"));
         assert!(matches!(b.recv(), Err(ChannelError::Closed)));
         assert!(matches!(b.recv(), Err(ChannelError::Closed)));
+    }
+
+    #[test]
+    fn what_is_put_waits_for_a_flush_or_a_full_queue() {
+        let (mut a, mut b) = ends();
+        a.put(&"one".to_owned()).unwrap();
+        a.put(&"two".to_owned()).unwrap();
+        assert!(a.wants_write() && b.recv().unwrap().is_none());
+        a.flush().unwrap();
+        assert!(!a.wants_write());
+        for text in ["one", "two"] {
+            assert_eq!(b.recv().unwrap().as_deref(), Some(text));
+        }
+        let large = "x".repeat(64 * 1024);
+        let mut accepted = 0;
+        while a.put(&large).is_ok() {
+            accepted += 1;
+        }
+        assert!(accepted > QUEUE_MAX / large.len(), "the socket took some");
+        assert_eq!(b.recv().unwrap(), Some(large));
     }
 
     #[test]

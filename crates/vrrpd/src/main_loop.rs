@@ -355,6 +355,8 @@ impl VrrpRole {
         for event in self.results.news.drain(..) {
             self.report.event(&event, &mut self.core);
         }
+        // A failure shows in the next receive.
+        let _ = self.core.flush();
         let now = clock::now();
         for f in self.results.failed.drain(..) {
             let (adding, errno) = (f.adding, f.errno);

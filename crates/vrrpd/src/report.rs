@@ -19,7 +19,8 @@ pub struct Report {
 }
 
 impl Report {
-    /// Tells core of a notification.
+    /// Tells core of a notification; written by the next flush of the channel, as a take-over has
+    /// many.
     pub fn event(&mut self, event: &Event, core: &mut ToCore) {
         if let Some(message) = notification(event) {
             self.send(message, core);
@@ -48,7 +49,7 @@ impl Report {
         // What waits already goes first, or states would arrive out of order.
         if self.is_behind() {
             self.keep(message);
-        } else if let Err(e) = core.send(&message) {
+        } else if let Err(e) = core.put(&message) {
             if let SendError::Full = e {
                 log::warn!("core does not read its reports: keeping the latest state of each");
             }

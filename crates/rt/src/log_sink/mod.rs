@@ -197,24 +197,32 @@ fn spawn_writer(output: Output) -> Option<Queue> {
 
 /// The writer thread: until the last sender is gone.
 fn write_all(mut output: Output, from: &Receiver<Message>, lost: &AtomicU64) {
-    while let Ok(message) = from.recv() {
-        match message {
-            Message::Line(line) => {
-                output.write(&line);
-                let n = lost.swap(0, Ordering::Relaxed);
-                if n > 0 {
-                    let text = format!("{n} log lines were lost: the log is written too slowly");
-                    let level = Level::Warn;
-                    let severity = output::severity(level, "");
-                    let at = SystemTime::now();
-                    output.write(&Line { at, level, severity, text: text.into() });
+    while let Ok(first) = from.recv() {
+        // What has come meanwhile is written together.
+        for message in std::iter::once(first).chain(from.try_iter()) {
+            match message {
+                Message::Line(line) => {
+                    output.write(&line);
+                    let n = lost.swap(0, Ordering::Relaxed);
+                    if n > 0 {
+                        output.write(&losses(n));
+                    }
+                }
+                Message::Flush(done) => {
+                    output.flush();
+                    let _ = done.try_send(());
                 }
             }
-            Message::Flush(done) => {
-                let _ = done.try_send(());
-            }
         }
+        output.flush();
     }
+}
+
+fn losses(count: u64) -> Line {
+    let text = format!("{count} log lines were lost: the log is written too slowly");
+    let level = Level::Warn;
+    let severity = output::severity(level, "");
+    Line { at: SystemTime::now(), level, severity, text: text.into() }
 }
 
 impl Log for Logger {
@@ -237,7 +245,10 @@ impl Log for Logger {
         // of several threads whole.
         let Ok(mut way) = self.way.write() else { return };
         match &mut *way {
-            Way::Direct(outputs) => outputs.iter_mut().for_each(|o| o.write(&line)),
+            Way::Direct(outputs) => outputs.iter_mut().for_each(|o| {
+                o.write(&line);
+                o.flush();
+            }),
             Way::Queued(queues) => queues.iter().for_each(|q| q.push(line.clone())),
         }
     }
@@ -275,6 +286,38 @@ mod tests {
         }
         assert_eq!(lost.load(Ordering::Relaxed), 3);
         assert!(matches!(from.try_recv(), Ok(Message::Line(_))));
+    }
+
+    #[test]
+    fn lines_that_wait_are_written_together_and_whole() {
+        use std::os::fd::OwnedFd;
+        use std::os::unix::net::UnixDatagram;
+        // A socket of datagrams in place of the file shows each write.
+        let (near, far) = UnixDatagram::pair().unwrap();
+        let file = std::fs::File::from(OwnedFd::from(near));
+        let output = Output::File(output::LogFile::new(file, false));
+        let (to, from) = sync_channel(1000);
+        for number in 0..1000 {
+            let (at, level) = (SystemTime::UNIX_EPOCH, Level::Info);
+            let text = format!("line {number}").into();
+            to.send(Message::Line(Line { at, level, severity: 6, text })).unwrap();
+        }
+        drop(to);
+        let writer = std::thread::spawn(move || write_all(output, &from, &AtomicU64::new(0)));
+        let (mut writes, mut lines) = (0, 0);
+        while lines < 1000 {
+            let mut bytes = [0; 8192];
+            let len = far.recv(&mut bytes).unwrap();
+            let text = std::str::from_utf8(&bytes[..len]).unwrap();
+            assert!(len <= 4096 && text.ends_with('\n'), "{text}");
+            for line in text.lines() {
+                assert!(line.ends_with(&format!(": line {lines}")), "{line}");
+                lines += 1;
+            }
+            writes += 1;
+        }
+        writer.join().unwrap();
+        assert!(writes <= 20, "{writes} writes");
     }
 
     #[test]
