@@ -191,3 +191,24 @@ fn a_reload_keeps_the_counters() -> Result<()> {
     assert_eq!(value("Became master"), 1, "{text}");
     Ok(())
 }
+
+/// Who kills a role says nothing of the configuration: it counts once the role is back. The
+/// reference ends when a role is killed.
+#[test]
+fn a_role_killed_during_a_reload_comes_back_with_the_new_configuration() -> Result<()> {
+    let mut lan = Lan::new()?;
+    let mut daemon = lan.start_a(&Subject::ours()?, &[instance(150)])?;
+    lan.watch_a.await_addr(PATIENCE, VIP, true)?;
+    // It cannot answer, so it is asked when it dies.
+    daemon.signal(Role::Vrrp, Signal::SIGSTOP)?;
+    daemon.log.skip();
+    daemon.reload(&config::file([&Instance::new(51, 150, &["192.0.2.101/24"])]))?;
+    daemon.await_log("Reloading ...")?;
+    daemon.await_log("Opening file")?;
+    daemon.signal(Role::Vrrp, Signal::SIGKILL)?;
+    daemon.await_log("the reload begins anew once it is back")?;
+    daemon.await_log("Reload complete")?;
+    lan.watch_a.await_addr(PATIENCE, [192, 0, 2, 101], true)?;
+    lan.watch_a.await_addr(PATIENCE, VIP, false)?;
+    Ok(())
+}

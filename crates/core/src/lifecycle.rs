@@ -179,7 +179,7 @@ impl Core {
             self.write_states();
             info!("Reload complete");
         } else {
-            return;
+            return self.reload_once_more();
         }
         self.manager.ready(&self.status_line());
         self.after_completion();

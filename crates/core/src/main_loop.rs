@@ -92,6 +92,8 @@ pub struct Core {
     pub(crate) phase: Phase,
     pub(crate) reload: Option<Reload>,
     pub(crate) reload_queued: bool,
+    /// The reload begins anew once a role is back that was killed.
+    pub(crate) reload_again: bool,
 }
 
 /// What a [`Core`] is made of.
@@ -144,6 +146,7 @@ impl Core {
             phase: Phase::Starting,
             reload: None,
             reload_queued: false,
+            reload_again: false,
         })
     }
 
@@ -315,7 +318,7 @@ impl Core {
     pub(crate) fn role_ended(&mut self, now: Mono, at: usize, exit: Exit) {
         // What it said before it ended still counts.
         self.serve_role(at, LAST_REPORTS);
-        self.abandon_reload_without(at);
+        self.abandon_reload_without(at, exit);
         self.end_checks_of(now, at);
         let Some(slot) = self.slots.get_mut(at) else { return };
         if self.phase.is_stopping() {

@@ -13,6 +13,8 @@ use ipc::msg::Generation;
 use log::{debug, error, info};
 use model::{Config, Global};
 use rt::clock;
+use rt::signals;
+use rt::spawn::Exit;
 use std::time::Duration;
 use types::Mono;
 
@@ -31,6 +33,8 @@ pub struct Reload {
     /// Roles that have got it.
     told: Vec<Role>,
     until: Mono,
+    /// It was begun anew after somebody had killed a role.
+    again: bool,
 }
 
 impl Reload {
@@ -65,8 +69,9 @@ impl Core {
     fn begin_reload(&mut self) {
         info!("Reloading ...");
         self.manager.reloading();
+        let again = std::mem::take(&mut self.reload_again);
         match self.load_new() {
-            Ok(config) => self.prepare(config),
+            Ok(config) => self.prepare(config, again),
             Err(why) => self.give_up_reload(&why),
         }
     }
@@ -96,7 +101,7 @@ impl Core {
         }
     }
 
-    pub(crate) fn prepare(&mut self, config: Box<Config>) {
+    pub(crate) fn prepare(&mut self, config: Box<Config>, again: bool) {
         // Never the number of a refused one, whose answers may still come.
         self.loads += 1;
         let generation = Generation(self.loads);
@@ -124,7 +129,8 @@ impl Core {
         }
         let until = clock::now() + PREPARE_MAX;
         let waiting = told.clone();
-        self.reload = Some(Reload { generation, config: Some(config), waiting, told, until });
+        let config = Some(config);
+        self.reload = Some(Reload { generation, config, waiting, told, until, again });
         self.commit_when_ready();
     }
 
@@ -214,11 +220,21 @@ impl Core {
         self.abort(format!("the {} process refuses it: {reason}", title(role)), Some(role));
     }
 
-    /// A role ended while others may be preparing.
-    pub(crate) fn abandon_reload_without(&mut self, at: usize) {
+    /// A role ended while others may be preparing. When somebody has killed it, that says nothing
+    /// of the configuration: once it is back, it is asked again, for one more time.
+    pub(crate) fn abandon_reload_without(&mut self, at: usize, exit: Exit) {
         let Some(role) = self.slots.get(at).map(|s| s.role) else { return };
-        if self.reload.as_ref().is_some_and(|r| r.config.is_some() && r.told.contains(&role)) {
-            self.abort(format!("the {} process ended while preparing it", title(role)), Some(role));
+        let told = |r: &&Reload| r.config.is_some() && r.told.contains(&role);
+        let Some(reload) = self.reload.as_ref().filter(told) else { return };
+        let killed = matches!(exit, Exit::Signal(signals::KILL | signals::TERM));
+        self.reload_again = killed && !reload.again && !self.options.dont_respawn;
+        self.abort(format!("the {} process ended while preparing it", title(role)), Some(role));
+    }
+
+    /// A role that was killed while preparing is back.
+    pub(crate) fn reload_once_more(&mut self) {
+        if self.reload_again {
+            self.begin_reload();
         }
     }
 
@@ -247,6 +263,9 @@ impl Core {
     }
 
     fn give_up_reload(&mut self, why: &str) {
+        if self.reload_again {
+            return error!("{why}: the reload begins anew once it is back");
+        }
         error!("{why}");
         error!("Reload refused, the running configuration stays in force");
         self.manager.ready("running; the last reload was refused, see the log");

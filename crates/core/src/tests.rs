@@ -93,7 +93,7 @@ fn alive(core: &Core, at: usize) -> bool {
 #[test]
 fn a_configuration_counts_when_every_role_is_ready() {
     let (mut core, mut checker, mut bfd) = core();
-    core.prepare(named("new"));
+    core.prepare(named("new"), false);
     let g = prepared(&mut checker);
     checker.send(&CheckerToCore::Ready(g)).unwrap();
     hear(&mut core);
@@ -110,7 +110,7 @@ fn a_configuration_counts_when_every_role_is_ready() {
 #[test]
 fn a_refusal_leaves_all_as_it_was_and_its_late_answers_count_for_nothing() {
     let (mut core, mut checker, mut bfd) = core();
-    core.prepare(named("bad"));
+    core.prepare(named("bad"), false);
     let bad = prepared(&mut checker);
     let refused = BfdToCore::Refused { generation: bad, reason: "no".into(), status: 2 };
     bfd.send(&refused).unwrap();
@@ -119,7 +119,7 @@ fn a_refusal_leaves_all_as_it_was_and_its_late_answers_count_for_nothing() {
     assert_eq!(checker.recv().unwrap(), Some(CoreToChecker::Abort(bad)));
     assert!(matches!(bfd.recv(), Ok(Some(CoreToBfd::Prepare(_)))));
     assert!(matches!(bfd.recv(), Ok(None)), "who refuses has nothing to forget");
-    core.prepare(named("good"));
+    core.prepare(named("good"), false);
     let good = prepared(&mut checker);
     assert_ne!(good, bad);
     checker.send(&CheckerToCore::Ready(bad)).unwrap();
@@ -135,7 +135,7 @@ fn a_refusal_leaves_all_as_it_was_and_its_late_answers_count_for_nothing() {
 #[test]
 fn a_role_that_dies_while_preparing_ends_the_reload() {
     let (mut core, mut checker, _bfd) = core();
-    core.prepare(named("new"));
+    core.prepare(named("new"), false);
     let g = prepared(&mut checker);
     core.role_ended(clock::now(), BFD, Exit::Signal(11));
     assert_eq!(checker.recv().unwrap(), Some(CoreToChecker::Abort(g)));
@@ -144,9 +144,20 @@ fn a_role_that_dies_while_preparing_ends_the_reload() {
 }
 
 #[test]
+fn a_reload_begins_anew_when_a_role_was_killed_but_not_for_ever() {
+    for (again, signal) in [(false, 9), (false, 15), (true, 9), (false, 11)] {
+        let (mut core, mut checker, _bfd) = core();
+        core.prepare(named("new"), again);
+        prepared(&mut checker);
+        core.role_ended(clock::now(), BFD, Exit::Signal(signal));
+        assert_eq!(core.reload_again, !again && signal != 11);
+    }
+}
+
+#[test]
 fn roles_that_do_not_answer_do_not_hold_a_reload_up_for_ever() {
     let (mut core, mut checker, _bfd) = core();
-    core.prepare(named("new"));
+    core.prepare(named("new"), false);
     let g = prepared(&mut checker);
     let until = core.reload.as_ref().unwrap().deadline();
     core.reload_tick(until);
@@ -195,7 +206,7 @@ fn values_are_told_after_the_commit_and_again_as_they_change() {
         reverse: false,
         kind: TrackKind::File(TrackFile { path: path.to_string_lossy().into_owned(), init: None }),
     });
-    core.prepare(config);
+    core.prepare(config, false);
     let g = prepared(&mut checker);
     let _ = bfd.recv().unwrap();
     checker.send(&CheckerToCore::Ready(g)).unwrap();
