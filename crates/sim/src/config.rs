@@ -248,6 +248,16 @@ fn addresses(i: &mut VrrpInstance, word: &str, words: Words<'_, '_>) -> Option<R
                 }
             }));
         }
+        "brd" => {
+            return Some(next(words, word).map(|addr| {
+                i.vips.last_mut().iter_mut().for_each(|a| a.broadcast = Some(addr));
+            }));
+        }
+        "preferred" => {
+            return Some(next(words, word).map(|seconds| {
+                i.vips.last_mut().iter_mut().for_each(|a| a.preferred_lft = Some(seconds));
+            }));
+        }
         "no-track" => {
             if let Some(a) = i.vips.last_mut() {
                 a.no_track = true;

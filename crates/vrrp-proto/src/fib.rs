@@ -78,6 +78,11 @@ pub enum FibFact {
 }
 
 impl FibEntry {
+    /// Whether it is an error that it is there already.
+    pub(crate) fn is_exclusive(&self) -> bool {
+        matches!(self, FibEntry::Route(r) if r.insert == model::net::RouteInsert::Add)
+    }
+
     /// Whether nothing is done when somebody removes it.
     pub fn no_track(&self) -> bool {
         match self {
@@ -436,7 +441,7 @@ impl Fib {
                 held.is_possible(links, by).then_some(Heard::Lost)
             }
             FibFact::Refused { adding: true, errno } => {
-                let there = errno == EEXIST && !is_exclusive(entry);
+                let there = errno == EEXIST && !entry.is_exclusive();
                 held.hold.answered(there);
                 if there || held.refused.replace(errno) == Some(errno) {
                     return None;
@@ -463,10 +468,6 @@ impl Fib {
 }
 
 /// `add`: somebody's route of the same place keeps it away.
-fn is_exclusive(entry: &FibEntry) -> bool {
-    matches!(entry, FibEntry::Route(r) if r.insert == model::net::RouteInsert::Add)
-}
-
 /// What a fact of the kernel leads to.
 #[derive(Debug, PartialEq, Eq)]
 pub(crate) enum Heard {

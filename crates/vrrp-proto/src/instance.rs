@@ -59,12 +59,15 @@ pub struct Vip {
     pub hold: Hold<IfIndex>,
     /// What keeps packets from it.
     pub hidden: Option<Element>,
+    /// It is in place as an earlier configuration had it, and can be changed there.
+    pub outdated: bool,
 }
 
 impl Vip {
     /// One that is not in place.
     pub fn new(addr: &Address, excluded: bool) -> Self {
-        Vip { addr: Arc::new(addr.clone()), excluded, hold: Hold::default(), hidden: None }
+        let addr = Arc::new(addr.clone());
+        Vip { addr, excluded, hold: Hold::default(), hidden: None, outdated: false }
     }
 
     /// The address without its length.

@@ -30,6 +30,7 @@ mod receive;
 pub mod reject;
 mod reload;
 mod routing;
+mod same;
 mod sockets;
 mod statics;
 mod status;

@@ -11,6 +11,7 @@ use crate::group::Group;
 use crate::input::Setup;
 use crate::instance::{Env, Instance, Vip};
 use crate::node::{At, Index, Node};
+use crate::same::{Identity, identity, is_alike, keep_what_moves};
 use crate::track::{self, Membership, Tracked};
 use core::mem::{discriminant, take};
 use core::net::IpAddr;
@@ -20,7 +21,7 @@ use model::net::Address;
 use model::vrrp::{Ipvlan, Vrrp};
 use std::collections::{HashMap, HashSet};
 use std::sync::Arc;
-use types::{Family, GroupId, InstanceId, Prefix, Vrid};
+use types::{Family, GroupId, InstanceId, Vrid};
 
 /// What makes two instances of an old and a new configuration the same
 /// virtual router.
@@ -55,11 +56,11 @@ fn key(c: &VrrpInstance, with_peers: bool) -> Key<'_> {
     }
 }
 
-type AddressKey<'a> = (Prefix, u8, Option<&'a str>, Option<&'a str>, [bool; 2]);
+type AddressKey<'a> = (Identity<'a>, Option<&'a str>, [bool; 2]);
 
 /// What makes two virtual addresses the same.
 fn address_key(a: &Address, excluded: bool) -> AddressKey<'_> {
-    (a.prefix, a.scope, a.label.as_deref(), a.dev.as_deref(), [excluded, a.use_vmac])
+    (identity(a), a.dev.as_deref(), [excluded, a.use_vmac])
 }
 
 impl Node {
@@ -86,6 +87,7 @@ impl Node {
 
     /// Takes a new configuration in place of the old one.
     pub(crate) fn reload(&mut self, setup: Setup, at: &mut At<'_>) {
+        let from = at.out.actions.len();
         self.keep_track_values(&setup);
         self.take_settings(&setup);
         let old = self.configure_statics(&setup.vrrp);
@@ -123,6 +125,7 @@ impl Node {
             at.out.report(event);
         }
         self.apply(&changed, &fresh, at);
+        keep_what_moves(&mut at.out.actions, from);
     }
 
     fn apply(&mut self, changed: &HashSet<InstanceId>, fresh: &[InstanceId], at: &mut At<'_>) {
@@ -390,7 +393,10 @@ fn adopt(i: &mut Instance, config: &VrrpInstance, env: &mut Env<'_>) {
     i.vips = wanted
         .map(|(a, excluded)| match known.get(&address_key(a, excluded)) {
             Some(vip) if *vip.addr == *a => (*vip).clone(),
-            Some(vip) => Vip { addr: Arc::new(a.clone()), ..(*vip).clone() },
+            Some(vip) => {
+                let outdated = vip.outdated || !is_alike(&vip.addr, a);
+                Vip { addr: Arc::new(a.clone()), outdated, ..(*vip).clone() }
+            }
             None => Vip::new(a, excluded),
         })
         .collect();
@@ -405,8 +411,9 @@ fn set_new_addresses(i: &mut Instance, env: &mut Env<'_>) {
     }
     i.advertise(env, i.advertised());
     i.timer = Some(env.now + i.config.advert_int);
+    let is_new = |v: &Vip| v.hold.on.is_none() || v.outdated;
     let new: Vec<usize> =
-        (0..i.vips.len()).filter(|n| i.vips.get(*n).is_some_and(|v| v.hold.on.is_none())).collect();
+        (0..i.vips.len()).filter(|n| i.vips.get(*n).is_some_and(is_new)).collect();
     for n in &new {
         i.set_vip(*n, env);
     }

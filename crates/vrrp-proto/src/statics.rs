@@ -8,6 +8,7 @@ use crate::fib::{Fib, FibEntry, FibFact, FibNews, Heard};
 use crate::input::AddrFact;
 use crate::instance::Vip;
 use crate::node::{At, Node};
+use crate::same::{Identity, identity, is_alike};
 use model::vrrp::Vrrp;
 use std::collections::{HashMap, HashSet};
 use std::sync::Arc;
@@ -25,10 +26,10 @@ pub(crate) struct Static {
 }
 
 /// What makes two static addresses the same.
-type Key<'a> = (Prefix, u8, Option<&'a str>, &'a str);
+type Key<'a> = (Identity<'a>, &'a str);
 
 fn key(s: &Static) -> Key<'_> {
-    (s.vip.addr.prefix, s.vip.addr.scope, s.vip.addr.label.as_deref(), &s.dev)
+    (identity(&s.vip.addr), &s.dev)
 }
 
 /// All static addresses.
@@ -103,7 +104,9 @@ impl Node {
         let same: Vec<Option<usize>> = new.iter().map(|s| known.remove(&key(s))).collect();
         for (s, n) in new.iter_mut().zip(&same) {
             if let Some(kept) = n.and_then(|n| old.get(n)) {
-                *s = kept.clone();
+                let outdated = kept.vip.outdated || !is_alike(&kept.vip.addr, &s.vip.addr);
+                let addr = s.vip.addr.clone();
+                *s = Static { vip: Vip { addr, outdated, ..kept.vip.clone() }, dev: s.dev.clone() };
             }
         }
         let kept: HashSet<usize> = same.into_iter().flatten().collect();
@@ -124,6 +127,12 @@ impl Node {
         if !self.started {
             return;
         }
+        // What a reload takes away from another owner is still there, but not for long.
+        let leaving = |a: &Action| match a {
+            Action::DelAddr { ifindex, addr, .. } => Some((*ifindex, addr.prefix)),
+            _ => None,
+        };
+        let leaving: HashSet<_> = at.out.actions.iter().filter_map(leaving).collect();
         for n in self.statics.on(ifname) {
             let Some(s) = self.statics.list.get_mut(n) else { continue };
             let Some(link) = self.links.named(&s.dev) else {
@@ -131,10 +140,15 @@ impl Node {
                 continue;
             };
             let placed = s.vip.hold.on == Some(link.index);
+            if placed && s.vip.outdated && link.up {
+                add(s, link.index, at);
+                continue;
+            }
             if placed && (s.vip.hold.owed > 0 || link.has(s.vip.addr.prefix) || !link.up) {
                 continue;
             }
-            if link.has(s.vip.addr.prefix) {
+            let prefix = s.vip.addr.prefix;
+            if link.has(prefix) && !leaving.contains(&(link.index, prefix)) {
                 (s.vip.hold.on, s.vip.hold.confirmed) = (Some(link.index), true);
                 continue;
             }
@@ -231,6 +245,7 @@ impl Node {
 
 fn add(s: &mut Static, ifindex: IfIndex, at: &mut At<'_>) {
     s.vip.hold.ask(ifindex);
+    s.vip.outdated = false;
     let addr = s.vip.addr.clone();
     let owner = Owner::Static;
     at.out.actions.push(Action::AddAddr { owner, ifindex, addr, excluded: false });

@@ -159,6 +159,7 @@ impl Instance {
             Ok(ifindex) => {
                 if let Some(vip) = self.vips.get_mut(index) {
                     vip.hold.ask(ifindex);
+                    vip.outdated = false;
                 }
                 self.veil(index, env);
                 let owner = Owner::Instance(self.id);

@@ -231,10 +231,13 @@ fn settle(spec: &LinkSpec, index: u32, up: bool, batch: &mut Batch) -> io::Resul
     if !spec.ipv6 {
         set(Family::V6, &spec.name, "disable_ipv6", 1);
     }
-    let mut quiet = LinkChange {
-        addr_gen_mode: (vmac && spec.ipv6).then_some(AddrGenMode::None),
-        ..LinkChange::default()
+    // One that was made for another configuration has what that one wanted.
+    let mode = match (spec.ipv6, spec.existing) {
+        (true, _) => Some(AddrGenMode::None),
+        (false, Some(_)) => Some(AddrGenMode::Eui64),
+        (false, None) => None,
     };
+    let mut quiet = LinkChange { addr_gen_mode: mode.filter(|_| vmac), ..LinkChange::default() };
     if vmac {
         // Answers are given for its own addresses only.
         quiet.ipv4.push((Ipv4Key::ArpIgnore, 1));
@@ -247,6 +250,10 @@ fn settle(spec: &LinkSpec, index: u32, up: bool, batch: &mut Batch) -> io::Resul
         quiet.ipv4.push((Ipv4Key::PromoteSecondaries, 1));
     }
     batch.change_link(LinkRef::Index(index), &quiet);
+    if spec.ipv6 && spec.existing.is_some() {
+        run(batch)?;
+        set(Family::V6, &spec.name, "disable_ipv6", 0);
+    }
     if up {
         let up = LinkChange { up: Some(true), ..LinkChange::default() };
         batch.change_link(LinkRef::Index(index), &up);

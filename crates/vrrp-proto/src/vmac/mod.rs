@@ -60,6 +60,8 @@ pub struct Vmac {
     user: Arc<str>,
     /// The address that was asked for on it, to send from.
     source: Option<(types::Prefix, IfIndex)>,
+    /// Whether it was last asked for with IPv6.
+    ipv6: Option<bool>,
 }
 
 /// All virtual links.
@@ -68,6 +70,8 @@ pub struct Vmacs {
     all: BTreeMap<VmacKey, Vmac>,
     /// In the order of the configuration: who comes first has the choice of names.
     order: Vec<VmacKey>,
+    /// Links that are being removed: their names are free for those that are asked for later.
+    leaving: Vec<IfIndex>,
 }
 
 /// A change of the address that a link sends from.
@@ -112,6 +116,7 @@ impl Vmacs {
                 }
             }
         }
+        self.leaving.extend(old.values().filter_map(|v| v.progress.index()));
         old.values().filter_map(Vmac::removal).collect()
     }
 
@@ -187,6 +192,7 @@ impl Vmacs {
     /// Learns from the table of links; the names of links that can be used now or no more.
     pub fn learn(&mut self, links: &Links, now: Mono) -> Vec<Arc<str>> {
         let mut changed = Vec::new();
+        self.leaving.retain(|index| links.get(*index).is_some());
         for (key, vmac) in &mut self.all {
             let before = vmac.progress;
             let parent = links.named(&key.parent);
@@ -200,7 +206,7 @@ impl Vmacs {
                         let kind = vmac.wish.kind;
                         l.stacked.is_some_and(|s| s.parent == parent.index && s.kind.is_like(kind))
                     };
-                    made.filter(|l| l.set_up)
+                    made.filter(|l| l.set_up && !self.leaving.contains(&l.index))
                         .filter(on_parent)
                         .map_or(before, |l| Progress::There(l.index))
                 }
@@ -249,9 +255,11 @@ impl Vmacs {
             if let (Some(Progress::There(_)), Some(link)) =
                 (progress, existing.and_then(|i| links.get(i)))
                 && spec.fits(link)
+                && vmac.ipv6.is_none_or(|ipv6| ipv6 == spec.ipv6)
             {
                 continue;
             }
+            vmac.ipv6 = Some(spec.ipv6);
             match existing.and_then(|i| links.get(i)) {
                 // A link cannot be moved to another one below it.
                 Some(l) if l.stacked.is_some_and(|s| s.parent != parent.index) => {
@@ -291,9 +299,10 @@ impl Vmacs {
         let taken = |name: &str| {
             self.all.iter().any(|(other, v)| other != key && v.name.as_deref() == Some(name))
         };
+        let stays = |link: &&Link| !self.leaving.contains(&link.index);
         if let Some(given) = vmac.wish.given.clone().filter(|g| !taken(g)) {
             let kind = vmac.wish.kind;
-            match links.named(&given) {
+            match links.named(&given).filter(stays) {
                 None => return Some((given, None)),
                 // Ours by its name; what differs is put right.
                 Some(l) if l.stacked.is_some_and(|s| s.kind.is_like(kind)) => {
@@ -310,7 +319,7 @@ impl Vmacs {
             if taken(&name) {
                 return None;
             }
-            match links.named(&name) {
+            match links.named(&name).filter(stays) {
                 None => Some((name, None)),
                 Some(link) => {
                     let mine = link
@@ -391,7 +400,15 @@ impl Vmacs {
 impl Vmac {
     fn new(wish: Wish) -> Self {
         let progress = Progress::Nothing;
-        Vmac { wish, name: None, progress, users: Vec::new(), user: "".into(), source: None }
+        Vmac {
+            wish,
+            name: None,
+            progress,
+            users: Vec::new(),
+            user: "".into(),
+            source: None,
+            ipv6: None,
+        }
     }
 
     /// The same link under a new configuration.

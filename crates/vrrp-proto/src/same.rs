@@ -1,0 +1,56 @@
+//! When two addresses are one to the kernel, and what a reload does not take away.
+//!
+//! Owns which of its properties the kernel cannot change, and the removals that a later request to
+//! add the same undoes.
+
+use crate::action::Action;
+use core::net::Ipv4Addr;
+use model::net::Address;
+use std::collections::HashSet;
+use types::Prefix;
+
+/// What of an address cannot be changed while it is there (linux `inet_rtm_newaddr`,
+/// `inet6_addr_modify`): with `NLM_F_REPLACE`, IPv4 takes another lifetime only, IPv6 other flags
+/// as well.
+pub type Identity<'a> =
+    (Prefix, Option<Prefix>, u8, Option<Ipv4Addr>, Option<&'a str>, Option<u32>);
+
+/// See [`Identity`].
+pub fn identity(a: &Address) -> Identity<'_> {
+    let flags = a.prefix.addr.is_ipv4().then_some(a.flags);
+    (a.prefix, a.peer, a.scope, a.broadcast, a.label.as_deref(), flags)
+}
+
+/// Whether the kernel shows both alike where they are the same.
+pub fn is_alike(a: &Address, b: &Address) -> bool {
+    (a.flags, a.preferred_lft) == (b.flags, b.preferred_lft)
+}
+
+/// Takes out of the actions of a reload, those from `from` on, what removes an object that a later
+/// one adds again: it has another owner now, and stays where it is.
+pub fn keep_what_moves(actions: &mut Vec<Action>, from: usize) {
+    let mut tail = actions.split_off(from.min(actions.len()));
+    let (mut addresses, mut entries) = (HashSet::new(), HashSet::new());
+    let mut kept = Vec::with_capacity(tail.len());
+    for action in tail.iter().rev() {
+        kept.push(match action {
+            Action::AddAddr { ifindex, addr, .. } => {
+                addresses.insert((*ifindex, identity(addr)));
+                true
+            }
+            Action::DelAddr { ifindex, addr, .. } => {
+                !addresses.contains(&(*ifindex, identity(addr)))
+            }
+            Action::AddFib { entry, ways, .. } => {
+                if !entry.is_exclusive() {
+                    entries.insert((entry, ways));
+                }
+                true
+            }
+            Action::DelFib { entry, ways, .. } => !entries.contains(&(entry, ways)),
+            _ => true,
+        });
+    }
+    tail.retain(|_| kept.pop().unwrap_or(true));
+    actions.append(&mut tail);
+}
