@@ -1,13 +1,11 @@
 //! Routes and rules of a host, as ip(8) shows them.
 
-use std::fs::{self, File};
-use std::path::PathBuf;
-use std::process::{Child, Command, Stdio};
+use std::process::Command;
 use std::time::{Duration, Instant};
 
-use lab::{Context, Error, Host, PATIENCE, Result};
+use lab::{Error, Host, PATIENCE, Result};
 
-use crate::Folder;
+pub use crate::news::News as FibNews;
 
 /// Lines of `ip` with these arguments, in details, one object a line.
 ///
@@ -61,75 +59,5 @@ pub fn await_that(host: &Host, holds: impl Fn(&[String]) -> bool) -> Result<()> 
             return Err(Error::new(format!("routes and rules are\n{}", lines.join("\n"))));
         }
         std::thread::sleep(Duration::from_millis(10));
-    }
-}
-
-/// What happens to routes and rules from now on.
-pub struct FibNews {
-    host: Host,
-    monitor: Child,
-    file: PathBuf,
-    _folder: Folder,
-}
-
-impl FibNews {
-    /// Begins to listen.
-    ///
-    /// # Errors
-    /// When `ip` cannot be started.
-    pub fn new(host: &Host) -> Result<Self> {
-        let folder = Folder::new()?;
-        let file = folder.path("news");
-        let sink = File::create(&file).context(|| "cannot create the file of news")?;
-        let mut command = Command::new("/sbin/ip");
-        command.args(["-o", "monitor", "route", "rule"]).stdout(Stdio::from(sink));
-        let monitor = host.spawn(&mut command)?;
-        let news = FibNews { host: host.clone(), monitor, file, _folder: folder };
-        // It listens once it tells of something.
-        let until = Instant::now() + PATIENCE;
-        while !news.text()?.contains("198.19.") {
-            news.probe("198.19.0.1/32")?;
-            if Instant::now() > until {
-                return Err(Error::new("ip monitor tells nothing"));
-            }
-        }
-        Ok(news)
-    }
-
-    fn text(&self) -> Result<String> {
-        fs::read_to_string(&self.file).context(|| "cannot read the news")
-    }
-
-    fn probe(&self, dst: &str) -> Result<()> {
-        for verb in ["replace", "del"] {
-            ip(&self.host, &format!("route {verb} blackhole {dst} table 77"))?;
-        }
-        Ok(())
-    }
-
-    /// What has happened so far.
-    ///
-    /// # Errors
-    /// When the listener has gone.
-    pub fn so_far(&self) -> Result<String> {
-        let until = Instant::now() + PATIENCE;
-        self.probe("198.19.0.2/32")?;
-        loop {
-            let text = self.text()?;
-            if text.contains("198.19.0.2") {
-                return Ok(text);
-            }
-            if Instant::now() > until {
-                return Err(Error::new("ip monitor does not tell the end"));
-            }
-            std::thread::sleep(Duration::from_millis(5));
-        }
-    }
-}
-
-impl Drop for FibNews {
-    fn drop(&mut self) {
-        let _ = self.monitor.kill();
-        let _ = self.monitor.wait();
     }
 }

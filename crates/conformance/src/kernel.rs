@@ -7,7 +7,8 @@ use lab::{Host, Result};
 
 use crate::fib::ip;
 
-/// Addresses, routes, rules and links, one a line, and nftables, one set or chain a line.
+/// Addresses, routes, rules and links, one a line, and nftables, one chain, set or element of a
+/// set a line.
 ///
 /// # Errors
 /// When the kernel cannot be asked.
@@ -22,7 +23,14 @@ pub fn state(host: &Host) -> Result<BTreeSet<String>> {
         found.extend(rules.iter().map(|line| format!("rule {family} {line}")));
     }
     found.extend(nft(host, "list tables")?.lines().map(str::to_owned));
-    found.extend(firewall(host)?);
+    for block in firewall(host)? {
+        let (block, elements) = block.split_once(" elements = {").unwrap_or((&block, ""));
+        found.insert(block.trim_end_matches(" }").to_owned());
+        let (elements, _) = elements.split_once('}').unwrap_or_default();
+        let elements = elements.split(',').map(str::trim).filter(|element| !element.is_empty());
+        let name = block.split(" { ").next().unwrap_or_default();
+        found.extend(elements.map(|element| format!("{name} element {element}")));
+    }
     Ok(found)
 }
 

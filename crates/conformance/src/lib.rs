@@ -10,6 +10,7 @@ mod frr;
 pub mod kernel;
 mod lan;
 mod life;
+pub mod news;
 pub mod rng;
 mod shown;
 

@@ -78,6 +78,19 @@ impl Node {
         Ok(())
     }
 
+    /// Waits until nothing is there that the configuration does not speak of: who is killed while
+    /// the last one still has effects leaves what nobody can tell from other people's.
+    fn await_reloaded(&self) -> Result<()> {
+        let all = counted(self.setup.holdings(&BTreeSet::from(VRIDS)));
+        let until = Instant::now() + PATIENCE;
+        while let held = counted(held(&self.host)?)
+            && !held.is_subset(&all)
+        {
+            assert!(Instant::now() < until, "left of a reload:\n{}", difference(&held, &all));
+        }
+        Ok(())
+    }
+
     fn has_failed(&self) -> Option<String> {
         let daemon = self.daemon.as_ref()?;
         if let Some((_, status)) = daemon.exit() {
@@ -133,7 +146,7 @@ impl World {
         let n = self.rng.below(NODES);
         let pick = self.rng.below(100);
         let subject = self.subject.clone();
-        let text = match (pick, &mut self.nodes[n].daemon) {
+        let text = match (pick, &self.nodes[n].daemon) {
             (0..20, None) => {
                 self.nodes[n].start(&subject)?;
                 "start"
@@ -144,6 +157,7 @@ impl World {
                 "stop"
             }
             (6..9, Some(daemon)) => {
+                self.nodes[n].await_reloaded()?;
                 daemon.crash();
                 (self.nodes[n].daemon, self.nodes[n].dirty) = (None, true);
                 "all processes killed"
@@ -155,6 +169,7 @@ impl World {
                 "parent killed"
             }
             (13..20, Some(daemon)) => {
+                self.nodes[n].await_reloaded()?;
                 // It may be dead already.
                 let _ = daemon.signal(Role::Vrrp, Signal::SIGKILL);
                 "vrrp role killed"

@@ -1,0 +1,202 @@
+//! From any configuration to any other one by reload: the kernel then holds what a start with the
+//! other one makes it hold, and what both have was never removed.
+//!
+//! `RELOAD_PAIRS=200` draws more pairs, `RELOAD_SEED=n` begins with another one.
+
+mod draw;
+
+use std::collections::{BTreeMap, BTreeSet};
+use std::time::Instant;
+
+use conformance::kernel::{difference, normal, state};
+use conformance::news::News;
+use conformance::rng::{Rng, number};
+use draw::Config;
+use lab::{Capture, Daemon, Host, PATIENCE, Result, Subject, Switch};
+
+/// Adverts of every instance in which nothing more happens.
+const QUIET: usize = 3;
+
+struct Node {
+    host: Host,
+    wires: [Capture; 2],
+    _switch: Switch,
+}
+
+impl Node {
+    fn new() -> Result<Self> {
+        let (switch, host) = (Switch::new()?, Host::new("node")?);
+        switch.attach(&host, "eth0", &["192.0.2.1/24", "2001:db8::1/64"])?;
+        switch.attach(&host, "eth1", &["198.18.0.1/24", "2001:db8:1::1/64"])?;
+        let wires = [Capture::adverts(&host, "eth0")?, Capture::adverts(&host, "eth1")?];
+        Ok(Self { host, wires, _switch: switch })
+    }
+
+    /// Lets all instances send some more adverts.
+    fn await_adverts(&mut self, config: &Config) -> Result<()> {
+        let until = Instant::now() + PATIENCE;
+        self.wires.iter_mut().try_for_each(Capture::clear)?;
+        loop {
+            let mut count: BTreeMap<u8, usize> = BTreeMap::new();
+            for wire in &mut self.wires {
+                for advert in
+                    wire.frames()?.iter().filter(|f| f.outgoing).filter_map(|f| f.advert())
+                {
+                    *count.entry(advert.vrid).or_default() += usize::from(advert.priority > 0);
+                }
+            }
+            let enough = |vrid| count.get(vrid).is_some_and(|count| *count >= QUIET);
+            if config.vrids().iter().all(enough) {
+                return Ok(());
+            }
+            if Instant::now() > until {
+                return Err(lab::Error::new(format!("adverts by VRID: {count:?}")));
+            }
+            // Whatever comes next on the first wire, or nothing.
+            self.wires[0].next_frame(std::time::Duration::from_millis(20))?;
+        }
+    }
+
+    /// What the kernel holds, of what a configuration is about.
+    fn held(&self) -> Result<BTreeSet<String>> {
+        let all = state(&self.host)?.into_iter();
+        // Which of the addresses of a subnet is the first depends on what came first.
+        let all = all.filter(|line| !(line.starts_with("route") && line.contains("proto kernel")));
+        Ok(all.map(|line| line.replace(" secondary", "")).collect())
+    }
+
+    /// Starts with a configuration; what the kernel holds once it is at peace.
+    fn start(&mut self, config: &Config) -> Result<(Daemon, BTreeSet<String>)> {
+        let daemon = Daemon::start(&self.host, &Subject::ours()?, &config.text())?;
+        self.await_adverts(config)
+            .map_err(|e| lab::Error::new(format!("{e}\n{}", log(&daemon))))?;
+        assert_eq!(daemon.log.count("(Line"), 0, "not valid:\n{}", log(&daemon));
+        let mut before = self.held()?;
+        loop {
+            self.await_adverts(config)?;
+            let held = self.held()?;
+            if held == before {
+                return Ok((daemon, held));
+            }
+            before = held;
+        }
+    }
+
+    /// One pair; what is wrong with it.
+    fn pair(&mut self, a: &Config, b: &Config) -> Result<Option<String>> {
+        let nothing = self.held()?;
+        let (fresh, wanted) = self.start(b)?;
+        assert!(fresh.stop()?.success());
+        let left = self.held()?;
+        if left != nothing {
+            return Ok(Some(format!("B leaves\n{}", difference(&left, &nothing))));
+        }
+        let (mut daemon, first) = self.start(a)?;
+        let (news, firewall) = (News::of_all(&self.host)?, News::of_firewall(&self.host)?);
+        daemon.log.skip();
+        daemon.reload(&b.text())?;
+        daemon.await_log("Reload complete")?;
+        let until = Instant::now() + PATIENCE / 2;
+        loop {
+            self.await_adverts(b)?;
+            let held = self.held()?;
+            if held == wanted {
+                break;
+            }
+            if Instant::now() > until {
+                let difference = difference(&held, &wanted);
+                return Ok(Some(format!("after the reload\n{difference}{}", log(&daemon))));
+            }
+        }
+        let both: BTreeSet<&String> = first.intersection(&wanted).collect();
+        let stays = |line: &String| both.contains(line) && !b.is_of_a_candidate(line, a);
+        // A table counts as long as it has something to hide.
+        let holds = |table: &String| {
+            let inside = |line: &&&String| {
+                line.starts_with(table.as_str()) && line.contains(" element ") && stays(line)
+            };
+            !table.starts_with("table ") || both.iter().any(|line| inside(&line))
+        };
+        let is_of_both = |line: &&String| stays(line) && holds(line);
+        let gone = removed(&news.so_far()?);
+        let gone_from_firewall = removed_from_firewall(&firewall.so_far()?);
+        let lost: Vec<String> =
+            gone.iter().chain(&gone_from_firewall).filter(is_of_both).cloned().collect();
+        if !lost.is_empty() {
+            return Ok(Some(format!("in both, but removed in between:\n  {}", lost.join("\n  "))));
+        }
+        assert!(daemon.stop()?.success());
+        let left = self.held()?;
+        Ok((left != nothing).then(|| format!("after the end:\n{}", difference(&left, &nothing))))
+    }
+}
+
+fn log(daemon: &Daemon) -> String {
+    daemon.log.lines().iter().map(|line| format!("  {}\n", line.text)).collect()
+}
+
+/// What `ip monitor` tells of as deleted, as [`state`] has it. Rules are of either family.
+fn removed(news: &str) -> Vec<String> {
+    let mut gone = Vec::new();
+    for line in news.lines() {
+        let Some((label, what)) = line.split_once("Deleted ") else { continue };
+        let what = what.replace(" secondary", "");
+        match label.trim() {
+            "[LINK]" => gone.push(normal("link", &what)),
+            "[ADDR]" => gone.push(normal("addr", &what)),
+            "[ROUTE]" => gone.push(normal("route", &what)),
+            _ => {
+                let rule = what.split_whitespace().collect::<Vec<_>>().join(" ");
+                gone.extend(["-4", "-6"].map(|family| format!("rule {family} {rule}")));
+            }
+        }
+    }
+    gone
+}
+
+/// What `nft monitor` tells of as deleted, as [`state`] has it, as far as that is tables and
+/// elements. What one transaction deletes and adds again was never away.
+fn removed_from_firewall(news: &str) -> Vec<String> {
+    let (mut gone, mut all) = (BTreeSet::new(), Vec::new());
+    for line in news.lines() {
+        if let Some(what) = line.strip_prefix("delete ") {
+            gone.extend(named(what));
+        } else if let Some(what) = line.strip_prefix("add ") {
+            if let Some(name) = named(what) {
+                gone.remove(&name);
+            }
+        } else if line.starts_with("# new generation") {
+            all.extend(std::mem::take(&mut gone));
+        }
+    }
+    all
+}
+
+fn named(what: &str) -> Option<String> {
+    let Some(rest) = what.strip_prefix("element ") else {
+        return what.starts_with("table ").then(|| what.to_owned());
+    };
+    let (at, element) = rest.split_once(" { ")?;
+    let (table, set) = at.rsplit_once(' ')?;
+    Some(format!("table {table} set {set} element {}", element.trim_end_matches(" }")))
+}
+
+#[test]
+fn a_reload_is_as_good_as_a_start_and_removes_nothing_that_stays() -> Result<()> {
+    let pairs = number("RELOAD_PAIRS").unwrap_or(12);
+    let seed = number("RELOAD_SEED").unwrap_or(1);
+    for seed in seed..seed + pairs {
+        let mut rng = Rng::new(seed);
+        let a = Config::draw(&mut rng);
+        let b = if rng.chance(80) { a.near(&mut rng) } else { Config::draw(&mut rng) };
+        let what = |text: &str| {
+            format!("RELOAD_SEED={seed} RELOAD_PAIRS=1: {text}\nA:\n{}\nB:\n{}", a.text(), b.text())
+        };
+        match Node::new()?.pair(&a, &b) {
+            Ok(None) => {}
+            Ok(Some(wrong)) => panic!("{}", what(&wrong)),
+            Err(e) => panic!("{}", what(&e.to_string())),
+        }
+    }
+    Ok(())
+}
