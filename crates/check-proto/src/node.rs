@@ -27,7 +27,7 @@ use told::Watchers;
 use types::{Mono, TrackId};
 
 pub use checker::{CheckerStatus, Last, Share};
-pub use status::VsStatus;
+pub use status::{RsStatus, VsStatus};
 
 /// What a node is told.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]

@@ -282,7 +282,45 @@ fn everything(subject: &Subject) -> Result<()> {
     folder.await_dump(&daemon, |text| missing(text, LINES)).map(|_| ())
 }
 
-on_both!(everything);
+fn tracked_files(subject: &Subject) -> Result<()> {
+    let host = host("director")?;
+    let name = if subject.is_reference() { "reference" } else { "ours" };
+    let folder = Folder::new(&format!("tracked-{name}"))?;
+    let file = folder.0.join("number");
+    fs::write(&file, "4\n").context(|| "cannot write a file")?;
+    let path = file.display();
+    let config = format!(
+        "track_file tf {{\nfile {path}\nweight 3\n}}\n\
+         virtual_server 10.0.0.1 80 {{\nlvs_sched rr\nlvs_method NAT\nprotocol TCP\n\
+         real_server 127.0.0.1 80 {{\nweight 10\nFILE_CHECK {{\ntrack_file tf\nweight -2\n}}\n}}\n\
+         real_server 127.0.0.2 80 {{\nweight 10\nFILE_CHECK {{\ntrack_file tf\n}}\n}}\n}}\n"
+    );
+    let mut daemon = Daemon::start(&host, &folder.subject(subject), &config)?;
+    daemon.await_log("Startup complete")?;
+    let lines = |number: i32, one: i32, two: i32| {
+        format!(
+            "   RIP = 127.0.0.1, RPORT = 80, WEIGHT = {one} EFF WEIGHT = {one}\n   \
+             initial weight = 10\n   effective weight = {one}\n   \
+             Tracked Files\n     tf, weight -2\n   \
+             RIP = 127.0.0.2, RPORT = 80, WEIGHT = {two} EFF WEIGHT = {two}\n   \
+             Tracked Files\n     tf, weight 3\n\
+             ------< Health checkers >------\n   Current weight = {}\n   \
+             Keepalive method = FILE_CHECK\n     Tracked file = tf\n   \
+             Current weight = {}\n   Keepalive method = FILE_CHECK\n     Tracked file = tf\n\
+             ------< Checker track files >------\n Track file = tf\n   File = {path}\n   \
+             Status = {number}\n   Weight = 3\n   Tracking instances :\n     \
+             [10.0.0.1]:tcp:80 -> [127.0.0.1]:tcp:80, weight -2\n     \
+             [10.0.0.1]:tcp:80 -> [127.0.0.2]:tcp:80, weight 3\n",
+            one - 10,
+            two - 10
+        )
+    };
+    folder.await_dump(&daemon, |text| missing(text, &lines(4, 2, 22)))?;
+    fs::write(&file, "1\n").context(|| "cannot write a file")?;
+    folder.await_dump(&daemon, |text| missing(text, &lines(1, 8, 13))).map(|_| ())
+}
+
+on_both!(everything, tracked_files);
 
 /// Ours alone: what each checker found last.
 #[test]

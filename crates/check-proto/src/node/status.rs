@@ -1,6 +1,6 @@
 //! What reports say of the pools and their checkers.
 
-use super::{CheckerStatus, Node};
+use super::{CheckerStatus, Node, Vs};
 use crate::action::CheckerId;
 use crate::pool::{Pool, Server};
 use model::lvs::{RealServer, VirtualServer, VirtualServerGroup};
@@ -12,19 +12,44 @@ pub struct VsStatus<'a> {
     pub config: &'a VirtualServer,
     /// Its pool.
     pub pool: &'a Pool,
+    node: &'a Node,
+    vs: &'a Vs,
+}
+
+/// A real server of a virtual server.
+#[derive(Debug, Clone, Copy)]
+pub struct RsStatus<'a> {
+    /// As configured.
+    pub config: &'a RealServer,
+    /// How it is.
+    pub server: &'a Server,
+    of: VsStatus<'a>,
+    checkers: &'a [u32],
 }
 
 impl<'a> VsStatus<'a> {
-    /// Its real servers: as configured, and how they are.
-    pub fn servers(self) -> impl Iterator<Item = (&'a RealServer, &'a Server)> {
-        self.config.real_servers.iter().zip(self.pool.servers())
+    /// Its real servers.
+    pub fn servers(self) -> impl Iterator<Item = RsStatus<'a>> {
+        let all = self.config.real_servers.iter().zip(self.pool.servers()).zip(&self.vs.checkers);
+        all.map(move |((config, server), checkers)| RsStatus { config, server, of: self, checkers })
+    }
+}
+
+impl<'a> RsStatus<'a> {
+    /// Its checkers.
+    pub fn checkers(self) -> impl Iterator<Item = CheckerStatus<'a>> {
+        let (node, enabled) = (self.of.node, !self.of.vs.is_suspended());
+        self.checkers.iter().filter_map(move |id| {
+            Some(node.checker(*id)?.status(CheckerId(*id), enabled, self.server.at()))
+        })
     }
 }
 
 impl Node {
     /// Its virtual servers, in configuration order.
     pub fn virtual_servers(&self) -> impl Iterator<Item = VsStatus<'_>> {
-        self.pools.iter().map(|vs| VsStatus { config: &vs.config, pool: &vs.pool })
+        let all = self.pools.iter();
+        all.map(move |vs| VsStatus { config: &vs.config, pool: &vs.pool, node: self, vs })
     }
 
     /// Its virtual server groups, in configuration order.
@@ -34,13 +59,6 @@ impl Node {
 
     /// Every checker, in configuration order.
     pub fn checkers(&self) -> impl Iterator<Item = CheckerStatus<'_>> {
-        let ids = self.pools.iter().flat_map(|vs| {
-            let enabled = !vs.is_suspended();
-            let servers = vs.pool.servers().iter().zip(&vs.checkers);
-            servers.flat_map(move |(s, ids)| ids.iter().map(move |id| (*id, enabled, s.at())))
-        });
-        ids.filter_map(|(id, enabled, server)| {
-            Some(self.checker(id)?.status(CheckerId(id), enabled, server))
-        })
+        self.virtual_servers().flat_map(VsStatus::servers).flat_map(RsStatus::checkers)
     }
 }

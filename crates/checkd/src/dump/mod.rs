@@ -4,6 +4,7 @@
 
 mod checkers;
 mod servers;
+mod tracks;
 
 use check_proto::node::Node;
 use core::fmt::Write;
@@ -17,8 +18,9 @@ pub(crate) fn text(node: &Node, setup: &CheckerSetup) -> String {
     let mut out = String::new();
     // Writing to a string cannot fail.
     let _ = ssl(&mut out, node, setup.lvs.ssl.as_ref());
-    let _ = servers::write(&mut out, node);
+    let _ = servers::write(&mut out, node, &setup.tracks);
     let _ = checkers::write(&mut out, node, &setup.tracks);
+    let _ = tracks::write(&mut out, node, setup);
     out
 }
 

@@ -2,26 +2,27 @@
 
 use super::yes_no;
 use crate::ipvs::scheduler_name;
-use check_proto::node::{Node, VsStatus};
-use check_proto::pool::Server;
+use check_proto::node::{CheckerStatus, Node, RsStatus, VsStatus};
 use check_proto::text;
 use core::fmt::{Result, Write};
 use core::net::Ipv4Addr;
+use model::TrackObject;
 use model::lvs::{
-    Forwarding, GroupEntry, Protocol, RealServer, Scheduler, Service, SorryServer, Tunnel,
+    CheckKind, Forwarding, GroupEntry, Protocol, Scheduler, Service, SorryServer, Tunnel,
     TunnelCsum, VirtualServer, VirtualServerGroup,
 };
 use types::Family;
 
-pub(super) fn write(out: &mut String, node: &Node) -> Result {
+pub(super) fn write(out: &mut String, node: &Node, tracks: &[TrackObject]) -> Result {
     writeln!(out, "------< LVS Topology >------")?;
     for g in node.groups() {
         group(out, node, g)?;
     }
     for vs in node.virtual_servers() {
         virtual_server(out, vs)?;
-        for (config, server) in vs.servers() {
-            real_server(out, vs, config, server)?;
+        for rs in vs.servers() {
+            real_server(out, vs, rs)?;
+            tracked(out, rs, tracks)?;
         }
     }
     Ok(())
@@ -77,7 +78,7 @@ fn group(out: &mut String, node: &Node, g: &VirtualServerGroup) -> Result {
 }
 
 fn virtual_server(out: &mut String, vs: VsStatus<'_>) -> Result {
-    let VsStatus { config: c, pool } = vs;
+    let VsStatus { config: c, pool, .. } = vs;
     writeln!(out, " ------< Virtual server >------")?;
     match &c.service {
         Service::Addr(addr, port) => writeln!(out, " VS VIP = {addr}, VPORT = {port}")?,
@@ -153,9 +154,10 @@ fn sorry_server(out: &mut String, vs: VsStatus<'_>, sorry: &SorryServer) -> Resu
     writeln!(out, "     alive = {}", u8::from(active))
 }
 
-fn real_server(out: &mut String, vs: VsStatus<'_>, c: &RealServer, s: &Server) -> Result {
+fn real_server(out: &mut String, vs: VsStatus<'_>, rs: RsStatus<'_>) -> Result {
+    let RsStatus { config: c, server: s, .. } = rs;
     writeln!(out, "   ------< Real server >------")?;
-    let (weight, effective) = (c.weight, s.effective_weight());
+    let (weight, effective) = (s.kernel_weight(), s.effective_weight());
     writeln!(
         out,
         "   RIP = {}, RPORT = {}, WEIGHT = {weight} EFF WEIGHT = {effective}",
@@ -171,11 +173,41 @@ fn real_server(out: &mut String, vs: VsStatus<'_>, c: &RealServer, s: &Server) -
         writeln!(out, "   SNMP name = {name}")?;
     }
     writeln!(out, "   Using smtp notification = {}", yes_no(c.smtp_alert))?;
-    writeln!(out, "   initial weight = {weight}")?;
+    writeln!(out, "   initial weight = {}", c.weight)?;
     writeln!(out, "   effective weight = {effective}")?;
     writeln!(out, "   alive = {}", u8::from(s.is_alive()))?;
     writeln!(out, "   num failed checkers = {}", s.failed_checkers())?;
     writeln!(out, "   RS set = {}", u8::from(vs.pool.holds(s)))
+}
+
+/// The files and BFD sessions that its checkers go by.
+fn tracked(out: &mut String, rs: RsStatus<'_>, tracks: &[TrackObject]) -> Result {
+    let mut some = |title: &str, text: &dyn Fn(&CheckerStatus<'_>) -> Option<String>| {
+        for (at, name) in rs.checkers().filter_map(|c| text(&c)).enumerate() {
+            if at == 0 {
+                writeln!(out, "   {title}")?;
+            }
+            writeln!(out, "     {name}")?;
+        }
+        Ok(())
+    };
+    some("Tracked Files", &|c| file(c, tracks))?;
+    some("Tracked BFDs", &|c| match c.kind {
+        CheckKind::Bfd { name } => Some(name.to_string()),
+        _ => None,
+    })
+}
+
+/// `NAME, weight N` of a FILE_CHECK.
+fn file(c: &CheckerStatus<'_>, tracks: &[TrackObject]) -> Option<String> {
+    let CheckKind::File { track, weight, reverse } = c.kind else { return None };
+    let name = &tracks.get(track.index())?.name;
+    Some(format!("{name}, {}", weighted(*weight, *reverse)))
+}
+
+/// `weight N`, ` reverse` where it is.
+pub(super) fn weighted(weight: i32, reverse: bool) -> String {
+    format!("weight {weight}{}", if reverse { " reverse" } else { "" })
 }
 
 fn enabled(is: bool) -> &'static str {

@@ -233,7 +233,7 @@ impl<'a> Story<'a> {
         };
         match (kept(Stamp::default(), began), kept(at, at)) {
             (Some(before), Some(now)) if before == now => {
-                self.screen.line(&format!("  the kept connection goes on, with {}\n", now.name()));
+                self.screen.line(&format!("  the kept connection goes on, with {}", now.name()));
                 Ok(())
             }
             (before, now) => Err(format!(
