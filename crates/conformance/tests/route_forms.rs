@@ -291,16 +291,18 @@ fn every_form_is_found_again() -> Result<()> {
     lan.switch.attach(&lan.a, "eth1", &["198.18.0.1/24"])?;
     lan.switch.attach(&lan.a, "eth2", &[])?;
     let mut daemon = Daemon::start(&lan.a, &Subject::ours()?, &statics())?;
-    await_that(&lan.a, |lines| lines.iter().any(|line| line.contains("9999:")))?;
+    await_that(&lan.a, |lines| lines.iter().any(|line| line.starts_with("-4 rule 9999:")))?;
     // The whole list is read: a link that is down may have cost routes.
     lan.a.set_up("eth2", false)?;
     let restored = "Restoring deleted static rule from 192.0.2.0/24 priority 9999";
     for _ in 0..3 {
+        await_that(&lan.a, |lines| lines.iter().any(|line| line.starts_with("-4 rule 9999:")))?;
         ip(&lan.a, "rule del priority 9999")?;
         daemon.await_log(restored)?;
     }
     assert_eq!(daemon.log.count("Restoring deleted static"), 3);
     // What is found again is missed when it goes, too.
+    await_that(&lan.a, |lines| lines.iter().any(|line| line.starts_with("-4 rule 200:")))?;
     ip(&lan.a, "rule del priority 200")?;
     daemon.await_log("Restoring deleted static rule from 192.0.2.0/24 priority 200")?;
     Ok(())

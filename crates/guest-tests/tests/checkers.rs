@@ -116,7 +116,7 @@ fn await_lines(daemon: &mut Daemon, lines: &[&str]) -> Result<()> {
 fn tcp_check(subject: &Subject) -> Result<()> {
     let host = host("director")?;
     let up = listen(&host, "127.0.0.1:8081")?;
-    let check = "TCP_CHECK {\nconnect_timeout 1\nretry 1\ndelay_before_retry 1\n}";
+    let check = "TCP_CHECK {\nconnect_timeout 3\nretry 1\ndelay_before_retry 1\n}";
     let config = pool("", &[("127.0.0.1 8081", check), ("127.0.0.2 8082", check)]);
     let mut daemon = Daemon::start(&host, subject, &config)?;
     await_table(&host, &table(&[("127.0.0.1:8081", 1)]))?;
@@ -177,12 +177,12 @@ fn http_get(subject: &Subject) -> Result<()> {
     let server = serve()?;
     await_tcp(&host, "127.0.0.1:8081")?;
     let pages = format!(
-        "HTTP_GET {{\nretry 1\ndelay_before_retry 1\nconnect_timeout 2\nfast_recovery\n\
+        "HTTP_GET {{\nretry 1\ndelay_before_retry 1\nconnect_timeout 5\nfast_recovery\n\
          url {{\npath /page\ndigest {DIGEST}\nstatus_code 200\n}}\n\
          url {{\npath /other\nregex \"[0-9]+ other\"\n}}\n\
          url {{\npath /missing\nstatus_code 404\n}}\n}}"
     );
-    let bad = |url: &str| format!("HTTP_GET {{\nretry 0\nconnect_timeout 2\nurl {{\n{url}\n}}\n}}");
+    let bad = |url: &str| format!("HTTP_GET {{\nretry 0\nconnect_timeout 5\nurl {{\n{url}\n}}\n}}");
     let to = "connect_ip 127.0.0.1\nconnect_port 8081\nurl";
     let at = |check: String| check.replace("url", to);
     let config = pool(
@@ -403,7 +403,7 @@ fn udp_check(subject: &Subject) -> Result<()> {
             }
         }
     });
-    let check = "UDP_CHECK {\nconnect_ip 127.0.0.1\nconnect_port PORT\nretry 0\nconnect_timeout 1\n\
+    let check = "UDP_CHECK {\nconnect_ip 127.0.0.1\nconnect_port PORT\nretry 0\nconnect_timeout 3\n\
                  payload 01a2ff\nrequire_reply\n}";
     let (good, bad) = (check.replace("PORT", "7000"), check.replace("PORT", "7001"));
     let config = pool("", &[("127.0.0.1 7", &good), ("127.0.0.2 7", &bad)]);
@@ -424,8 +424,8 @@ fn udp_check(subject: &Subject) -> Result<()> {
 
 fn ping_check(subject: &Subject) -> Result<()> {
     let host = host("director")?;
-    let check = "PING_CHECK {\nretry 0\nconnect_timeout 1\n}";
-    let v6 = "PING_CHECK {\nconnect_ip ::1\nretry 0\nconnect_timeout 1\n}";
+    let check = "PING_CHECK {\nretry 0\nconnect_timeout 3\n}";
+    let v6 = "PING_CHECK {\nconnect_ip ::1\nretry 0\nconnect_timeout 3\n}";
     let config = pool("", &[("127.0.0.1 1", check), ("127.0.0.2 1", v6), ("192.0.2.77 1", check)]);
     let mut daemon = Daemon::start(&host, subject, &config)?;
     await_table(&host, &table(&[("127.0.0.1:1", 1), ("127.0.0.2:1", 1)]))?;
@@ -452,8 +452,9 @@ fn misc_check(subject: &Subject) -> Result<()> {
         use std::os::unix::fs::PermissionsExt;
         fs::set_permissions(file, fs::Permissions::from_mode(0o755)).context(|| "cannot chmod")?;
     }
-    let plain = format!("MISC_CHECK {{\nmisc_path {script}\n}}");
-    let dynamic = format!("MISC_CHECK {{\nmisc_path \"{script} x\"\nmisc_dynamic\n}}");
+    let plain = format!("MISC_CHECK {{\nmisc_path {script}\nmisc_timeout 30\n}}");
+    let dynamic =
+        format!("MISC_CHECK {{\nmisc_path \"{script} x\"\nmisc_timeout 30\nmisc_dynamic\n}}");
     let late = format!("MISC_CHECK {{\nmisc_path {slow}\nmisc_timeout 1\n}}");
     let config =
         pool("", &[("127.0.0.1 1", &plain), ("127.0.0.2 1", &dynamic), ("127.0.0.3 1", &late)]);
@@ -505,7 +506,7 @@ fn quorum_and_sorry_server(subject: &Subject) -> Result<()> {
     let check = |n: u32| {
         let (up, down) = (note(&format!("up{n}")), note(&format!("down{n}")));
         format!(
-            "inhibit_on_failure\nnotify_up {up}\nnotify_down {down}\nTCP_CHECK {{\nconnect_timeout 1\nretry 0\n}}"
+            "inhibit_on_failure\nnotify_up {up}\nnotify_down {down}\nTCP_CHECK {{\nconnect_timeout 3\nretry 0\n}}"
         )
     };
     let one = listen(&host, "127.0.0.1:8081")?;
