@@ -89,7 +89,7 @@ fn servers(random: &mut Random, text: &mut String) {
         }
         if random.one_in(4) {
             // It does not run within this test, since a verdict would outlive the reload.
-            text.push_str("TCP_CHECK {\nconnect_timeout 5\nwarmup 60\ndelay_loop 600\n}\n");
+            text.push_str("TCP_CHECK {\nconnect_timeout 5\nwarmup 86400\ndelay_loop 86400\n}\n");
         }
         text.push_str("}\n");
     }

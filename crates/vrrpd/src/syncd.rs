@@ -96,14 +96,18 @@ impl Syncd {
         }
     }
 
-    /// Ends the daemon.
+    /// Ends the daemon; before it was begun, what a crash has left.
     pub fn stop(&mut self) {
-        if let (Some(socket), Some(follow), Some(master)) =
-            (&mut self.socket, &self.follow, self.running.take())
-            && socket.is_connected()
-        {
-            // One that did not start is none to stop.
-            let _ = socket.stop_daemon(master, follow.id);
+        let (Some(socket), Some(follow)) = (&mut self.socket, &self.follow) else { return };
+        let kinds: &[bool] = match self.running.take() {
+            Some(master) => &[master],
+            None => &[true, false],
+        };
+        if socket.is_connected() || socket.connect().unwrap_or(false) {
+            for kind in kinds {
+                // One that did not start is none to stop.
+                let _ = socket.stop_daemon(*kind, follow.id);
+            }
         }
     }
 }
