@@ -5,7 +5,7 @@
 
 use crate::addrs::Addresses;
 use crate::dump;
-use crate::pools::{Pools, World};
+use crate::pools::{MARKS, Pools, World};
 use crate::probes::{FIRST_TOKEN, TlsClient};
 use crate::report::{Report, ToCore};
 use crate::start::{self, EXIT_FATAL, EXIT_SOFTWARE, Fatal, Means, failed, set_comm};
@@ -173,6 +173,10 @@ impl Checker {
             SIGNALS => self.serve_signals(),
             ADDRESSES => {
                 self.serve_addresses();
+                Ok(())
+            }
+            MARKS => {
+                self.pools.iter_mut().for_each(Pools::marks_news);
                 Ok(())
             }
             Token(n) => {

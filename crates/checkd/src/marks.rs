@@ -2,23 +2,30 @@
 //! one service by mark stands for all of them.
 //!
 //! One table per family: a map of addresses and ports to marks for each protocol, and a rule that
-//! asks it. A transaction is done or not done at all, so nothing is unmarked in between.
+//! asks it. A transaction is done or not done at all, so nothing is unmarked in between. What
+//! somebody else takes out of the tables is put back.
 
 use check_proto::marks::Marked;
 use core::net::IpAddr;
 use core::time::Duration;
-use log::{error, info};
+use log::{error, info, warn};
 use model::Global;
 use netlink::nft::{
-    Chain, DataType, Element, Exprs, Field, Hook, NftError, NftFamily, NftSocket, Set, Transaction,
-    Value, Verdict,
+    Chain, DataType, Element, Exprs, Field, Hook, NftError, NftEvent, NftFamily, NftSocket, Set,
+    Transaction, Value, Verdict,
 };
+use rt::poll::Loop;
+use rt::{Interest, Token};
 use std::collections::BTreeSet;
 use std::io;
 use types::Mono;
 
 /// Time until the kernel is asked again after it refused.
 const RETRY: Duration = Duration::from_secs(10);
+/// Time between repairs: two programs that each want the tables must not race.
+const REPAIR_EVERY: Duration = Duration::from_secs(1);
+/// Room for news.
+const MONITOR_RCVBUF: usize = 1024 * 1024;
 /// The chain of a table.
 const CHAIN: &str = "in";
 const FAMILIES: [NftFamily; 2] = [NftFamily::Ip, NftFamily::Ip6];
@@ -48,33 +55,64 @@ impl Content {
     }
 }
 
+#[derive(Debug)]
+struct Sockets {
+    request: NftSocket,
+    monitor: NftSocket,
+    /// Number by which news name the first as their cause.
+    port: u32,
+    watched: bool,
+}
+
+impl Sockets {
+    fn open() -> io::Result<Self> {
+        let (request, monitor) = (NftSocket::request()?, NftSocket::monitor(MONITOR_RCVBUF)?);
+        let port = request.port()?;
+        Ok(Sockets { request, monitor, port, watched: false })
+    }
+}
+
 /// The tables as they are wanted and as they are.
 #[derive(Debug)]
 pub(crate) struct MarkTables {
-    socket: Option<NftSocket>,
-    /// They are in another network namespace, which cannot be entered any more.
-    foreign: bool,
+    /// Or why there are none.
+    sockets: Result<Sockets, String>,
     wanted: Option<Content>,
     installed: Option<Content>,
-    /// The kernel refused, and is asked again then.
-    refused: Option<Mono>,
+    /// The kernel refused.
+    refused: bool,
+    /// When it is asked again.
+    again: Option<Mono>,
+    repaired: Mono,
 }
 
 impl MarkTables {
-    /// Opens the socket where the tables are: in the network namespace of IPVS. To be called
+    /// Opens the sockets where the tables are: in the network namespace of IPVS. To be called
     /// before privileges are dropped.
     pub fn open(global: &Global) -> Self {
-        let socket = match &global.net_namespace_ipvs {
-            Some(name) => rt::netns::within(name, NftSocket::request).and_then(|socket| socket),
-            None => NftSocket::request(),
+        let sockets = match &global.net_namespace_ipvs {
+            Some(name) => rt::netns::within(name, Sockets::open).and_then(|sockets| sockets),
+            None => Sockets::open(),
         };
-        // A kernel without nf_tables matters only to who uses them, who is told later.
-        let foreign = global.net_namespace_ipvs.is_some();
-        MarkTables { socket: socket.ok(), foreign, wanted: None, installed: None, refused: None }
+        MarkTables {
+            // A kernel without nf_tables matters only to who uses them, who is told later.
+            sockets: sockets.map_err(|e| format!("cannot open a socket of nf_tables: {e}")),
+            wanted: None,
+            installed: None,
+            refused: false,
+            again: None,
+            repaired: Mono::ZERO,
+        }
     }
 
     /// Makes the tables hold `marked`, or takes them away when none are configured.
-    pub fn configure(&mut self, global: &Global, marked: Vec<Marked>, now: Mono) {
+    pub fn configure(
+        &mut self,
+        global: &Global,
+        marked: Vec<Marked>,
+        now: Mono,
+        (poll, token): (&Loop, Token),
+    ) {
         let nft = &global.nftables;
         self.wanted = nft.ipvs_table.clone().map(|table| Content {
             table,
@@ -82,81 +120,121 @@ impl MarkTables {
             counters: nft.counters,
             marked: marked.into_iter().collect(),
         });
+        if let (Some(_), Ok(sockets)) = (&self.wanted, &mut self.sockets)
+            && !sockets.watched
+        {
+            match poll.register(&sockets.monitor, token, Interest::READABLE) {
+                Ok(()) => sockets.watched = true,
+                Err(e) => error!("nftables_ipvs: cannot watch the tables: {e}"),
+            }
+        }
         self.apply(now);
     }
 
     /// When [`MarkTables::work`] wants to be called.
     pub const fn deadline(&self) -> Option<Mono> {
-        self.refused
+        self.again
     }
 
-    /// Tries again what was refused, when it is time.
+    /// Tries again what was refused and repairs what was damaged, when it is time.
     pub fn work(&mut self, now: Mono) {
-        if self.refused.is_some_and(|at| at <= now) {
+        if self.again.is_some_and(|at| at <= now) {
             self.apply(now);
+        }
+    }
+
+    /// Takes the news of nf_tables: what somebody else has taken away is to be put back.
+    pub fn news(&mut self, now: Mono) {
+        let Ok(sockets) = &mut self.sockets else { return };
+        let Some(Content { table, .. }) = &self.installed else {
+            // To be read all the same, or the socket stays readable.
+            let _ = sockets.monitor.recv_events(|_| {});
+            return;
+        };
+        let (port, mut unsaid, mut damaged) = (sockets.port, false, false);
+        let read = sockets.monitor.recv_events(|event| match event {
+            NftEvent::Change { new: false, family, table: name, port: by, .. } => {
+                let ours = by != port && name == *table && FAMILIES.contains(&family);
+                unsaid |= ours && !damaged;
+                damaged |= ours;
+            }
+            NftEvent::Change { .. } => {}
+            NftEvent::Commit { pid, program } => {
+                if core::mem::take(&mut unsaid) {
+                    warn!(
+                        "nftables_ipvs: {program} (process {pid}) took something out of table \
+                         {table}, putting it back"
+                    );
+                }
+            }
+            NftEvent::Overrun => {
+                warn!("nftables_ipvs: news were lost, making table {table} anew");
+                damaged = true;
+            }
+        });
+        if let Err(e) = read {
+            error!("nftables_ipvs: news of nf_tables: {e}");
+        }
+        if damaged {
+            self.installed = None;
+            let soonest = self.repaired + REPAIR_EVERY;
+            self.repaired = soonest.max(now);
+            self.again = Some(self.repaired);
         }
     }
 
     /// Takes the tables away.
     pub fn stop(&mut self, now: Mono) {
+        if self.installed.is_none() {
+            // Damaged a moment ago, and not put back yet.
+            self.installed = self.wanted.take();
+        }
         self.wanted = None;
         self.apply(now);
     }
 
     fn apply(&mut self, now: Mono) {
+        self.again = None;
         if self.wanted == self.installed {
-            self.refused = None;
             return;
         }
         match self.try_apply() {
             Ok(()) => {
-                if self.refused.take().is_some() {
+                if core::mem::take(&mut self.refused) {
                     info!("nftables_ipvs: the tables are in place now");
                 }
                 self.installed.clone_from(&self.wanted);
             }
             Err(cause) => {
-                if self.refused.is_none() {
+                if !core::mem::replace(&mut self.refused, true) {
                     error!(
                         "nftables_ipvs: {cause}; packets for virtual server groups are not marked, \
                          and so not balanced; trying again every {RETRY:?}"
                     );
                 }
-                self.refused = Some(now + RETRY);
+                self.again = Some(now + RETRY);
             }
         }
     }
 
     fn try_apply(&mut self) -> Result<(), String> {
-        let socket = socket(&mut self.socket, self.foreign)
-            .map_err(|e| format!("cannot open a socket of nf_tables: {e}"))?;
-        let text = |e: NftError| e.to_string();
-        match (&self.installed, &self.wanted) {
+        let socket = &mut self.sockets.as_mut().map_err(|e| e.clone())?.request;
+        let done = match (&self.installed, &self.wanted) {
             (Some(old), Some(new)) if old.frame() == new.frame() => {
                 let mut t = Transaction::new();
                 change(old, new, &mut t);
                 // Somebody may have taken something away: all is made anew.
-                socket
-                    .commit(t)
-                    .or_else(|_| renew(socket, self.installed.as_ref(), new))
-                    .map_err(text)
+                socket.commit(t).or_else(|_| renew(socket, Some(old), new))
             }
-            (old, Some(new)) => renew(socket, old.as_ref(), new).map_err(text),
+            (old, Some(new)) => renew(socket, old.as_ref(), new),
             (Some(old), None) => {
                 let mut t = Transaction::new();
                 old.families().into_iter().for_each(|family| t.clear_table(family, &old.table));
-                socket.commit(t).map_err(text)
+                socket.commit(t)
             }
             (None, None) => Ok(()),
-        }
-    }
-}
-
-fn socket(socket: &mut Option<NftSocket>, foreign: bool) -> io::Result<&mut NftSocket> {
-    match socket {
-        Some(socket) => Ok(socket),
-        None if foreign => Err(io::ErrorKind::Unsupported.into()),
-        None => Ok(socket.insert(NftSocket::request()?)),
+        };
+        done.map_err(|e| e.to_string())
     }
 }
 

@@ -17,8 +17,8 @@ use ipc::msg::checker::{Ask, CheckerSetup, Run, ScriptExit, Subject};
 use ipc::msg::{Generation, TrackValue};
 use log::{debug, info};
 use model::{Global, Lvs};
-use rt::clock;
 use rt::poll::{Loop, Ready};
+use rt::{Token, clock};
 use std::collections::{BTreeSet, VecDeque};
 use std::mem;
 use types::{Mono, ScriptId, TrackId};
@@ -53,6 +53,9 @@ enum Known {
     Socket(Fact),
     Script(Exit),
 }
+
+/// News of nf_tables.
+pub(crate) const MARKS: Token = Token(3);
 
 /// Lines that one turn logs.
 const LINES: usize = 100;
@@ -121,13 +124,18 @@ impl Pools {
                 }
             }
         }
-        self.mark(&setup.global, now);
+        self.mark(&setup.global, now, world);
     }
 
     /// Has packets marked for what runs now.
-    fn mark(&mut self, global: &Global, now: Mono) {
+    fn mark(&mut self, global: &Global, now: Mono, world: &World<'_>) {
         let marked = self.node.as_ref().map(Node::marked).unwrap_or_default();
-        self.marks.configure(global, marked, now);
+        self.marks.configure(global, marked, now, (world.poll, MARKS));
+    }
+
+    /// Something changed in nf_tables.
+    pub fn marks_news(&mut self) {
+        self.marks.news(clock::now());
     }
 
     /// Pools and checkers, when they run.

@@ -209,6 +209,34 @@ fn packets_carry_the_mark_also_when_any_port_is_meant() -> Result<()> {
     }
 }
 
+/// The reference does not notice.
+#[test]
+fn what_somebody_flushes_is_put_back_with_a_warning() -> Result<()> {
+    let host = Host::new("director")?;
+    let mut daemon = Daemon::start(&host, &Subject::ours()?, &config("nftables_ipvs"))?;
+    await_exactly(&host, TABLES)?;
+    for damage in [
+        "flush ruleset",
+        "delete element ip keepalived_ipvs tcp_map { 10.0.1.9 . 443 }",
+        "flush chain ip6 keepalived_ipvs in",
+        "delete table ip keepalived_ipvs",
+    ] {
+        nft(&host, damage)?;
+        let line = daemon.await_log("took something out of table keepalived_ipvs")?;
+        assert!(line.text.contains("nftables_ipvs: nft (process"), "{}", line.text);
+        await_exactly(&host, TABLES)?;
+    }
+    // What is somebody else's is left alone.
+    nft(&host, "add table ip other")?;
+    nft(&host, "delete table ip other")?;
+    nft(&host, "flush ruleset")?;
+    daemon.await_log("took something out")?;
+    assert_eq!(daemon.log.count("took something out"), 5);
+    // Even when it stops before that is put back.
+    assert!(daemon.stop()?.success());
+    await_exactly(&host, "")
+}
+
 #[test]
 fn what_a_crash_has_left_is_replaced() -> Result<()> {
     let host = Host::new("director")?;
