@@ -158,7 +158,8 @@ impl Node {
     }
 
     /// A virtual link that is missing or down is at fault as an interface is, unless it is about
-    /// to be there for the first time.
+    /// to be there for the first time: of the instance, or, for another one of its addresses, at
+    /// all, as after a reload.
     fn vmac_causes(&self, i: &Instance, add: &mut impl FnMut(Cause)) {
         let own = VmacKey::own(&i.config);
         let tracked = i.vips.iter().filter(|v| !v.addr.no_track && !i.config.dont_track_primary);
@@ -170,7 +171,10 @@ impl Node {
             .chain(others.map(|k| (k, true)))
         {
             let name = self.vmacs.name(&key).unwrap_or(&key.parent);
-            let coming = i.state == State::Init && self.vmacs.is_coming(&key);
+            let coming = match i.state {
+                State::Init => self.vmacs.is_coming(&key),
+                _ => Some(&key) != own.as_ref() && self.vmacs.is_coming_first(&key),
+            };
             match self.vmacs.get(&key).and_then(|index| self.links.get(index)) {
                 None if coming => {}
                 None => add(Cause::InterfaceDown(name.clone())),

@@ -486,6 +486,11 @@ impl Instance {
         }
     }
 
+    /// Whether the virtual link for an address is being made.
+    pub fn is_link_coming(&self, addr: &Address, vmacs: &Vmacs) -> bool {
+        VmacKey::of(&self.config, addr).is_some_and(|key| vmacs.is_coming(&key))
+    }
+
     /// The virtual address `prefix`, when it was asked for on that interface.
     pub fn asked_vip(&mut self, on: IfIndex, prefix: Prefix) -> Option<&mut Vip> {
         self.vips.iter_mut().find(|v| v.hold.asked == Some(on) && v.addr.prefix == prefix)

@@ -165,6 +165,8 @@ impl Instance {
                 let owner = Owner::Instance(self.id);
                 env.out.actions.push(Action::AddAddr { owner, ifindex, addr, excluded });
             }
+            // It is set when its link is there.
+            Err(_) if self.is_link_coming(&addr, env.vmacs) => {}
             Err(dev) => {
                 let (addr, ifname) = (addr.prefix, dev.into());
                 self.report(env.out, InstanceEvent::DeviceMissing { addr, ifname });

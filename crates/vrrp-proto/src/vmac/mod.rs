@@ -62,6 +62,8 @@ pub struct Vmac {
     source: Option<(types::Prefix, IfIndex)>,
     /// Whether it was last asked for with IPv6.
     ipv6: Option<bool>,
+    /// It has been there.
+    used: bool,
 }
 
 /// All virtual links.
@@ -141,6 +143,11 @@ impl Vmacs {
     pub fn is_coming(&self, key: &VmacKey) -> bool {
         let progress = self.all.get(key).map(|v| v.progress);
         matches!(progress, Some(Progress::Asked | Progress::Nothing))
+    }
+
+    /// The same for a link that was never there: nobody can have lost it.
+    pub fn is_coming_first(&self, key: &VmacKey) -> bool {
+        self.is_coming(key) && self.all.get(key).is_some_and(|v| !v.used)
     }
 
     /// Its name, once it has one.
@@ -226,6 +233,7 @@ impl Vmacs {
                 (Progress::Refused(until), Some(_)) if until <= now => Progress::Nothing,
                 (same, Some(_)) => same,
             };
+            vmac.used |= vmac.progress.index().is_some();
             if before.index() != vmac.progress.index() {
                 changed.extend(vmac.name.clone());
             }
@@ -408,6 +416,7 @@ impl Vmac {
             user: "".into(),
             source: None,
             ipv6: None,
+            used: false,
         }
     }
 
