@@ -41,6 +41,8 @@ struct Node {
     daemon: Option<Daemon>,
     /// It crashed and has left things behind.
     dirty: bool,
+    /// Its role was killed since the last quiet moment: what it left may still be there.
+    shaken: bool,
     before: BTreeSet<String>,
 }
 
@@ -130,8 +132,8 @@ impl World {
             let wire = Capture::adverts(&host, "eth0")?;
             let setup = Setup::draw(&mut rng, n);
             let before = state(&host)?;
-            let (cable, daemon, dirty) = (Cable::Plugged, None, false);
-            nodes.push(Node { host, port, cable, wire, setup, daemon, dirty, before });
+            let (cable, daemon, dirty, shaken) = (Cable::Plugged, None, false, false);
+            nodes.push(Node { host, port, cable, wire, setup, daemon, dirty, shaken, before });
         }
         let (subject, journal) = (Subject::ours()?, Vec::new());
         Ok(Self { subject, _switch: switch, nodes, rng, journal })
@@ -153,7 +155,8 @@ impl World {
             }
             (0..6, Some(daemon)) => {
                 daemon.stop()?;
-                self.nodes[n].daemon = None;
+                // Without its role it stops at once.
+                (self.nodes[n].daemon, self.nodes[n].dirty) = (None, self.nodes[n].shaken);
                 "stop"
             }
             (6..9, Some(daemon)) => {
@@ -165,13 +168,15 @@ impl World {
             (9..13, Some(daemon)) => {
                 daemon.signal(Role::Core, Signal::SIGKILL)?;
                 daemon.await_exit(PATIENCE)?;
-                self.nodes[n].daemon = None;
+                // The role leaves in order, if there is one.
+                (self.nodes[n].daemon, self.nodes[n].dirty) = (None, self.nodes[n].shaken);
                 "parent killed"
             }
             (13..20, Some(daemon)) => {
                 self.nodes[n].await_reloaded()?;
                 // It may be dead already.
                 let _ = daemon.signal(Role::Vrrp, Signal::SIGKILL);
+                self.nodes[n].shaken = true;
                 "vrrp role killed"
             }
             (20..30, Some(_)) => {
@@ -340,6 +345,7 @@ impl World {
                 self.fail(&format!("{failed}: {wrong}"));
             }
         }
+        self.nodes.iter_mut().for_each(|node| node.shaken = false);
         Ok(())
     }
 

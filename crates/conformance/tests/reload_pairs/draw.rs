@@ -37,12 +37,13 @@ struct Element {
 pub struct Config {
     routers: [Option<Router>; SLOTS],
     grouped: bool,
+    global: &'static str,
     addresses: [Option<Element>; 2 * POOL],
     routes: [Option<Element>; 2 * POOL],
     rules: [Option<Element>; 2 * POOL],
 }
 
-const VIPS_V4: [&str; 9] = [
+const VIPS_V4: [&str; 10] = [
     "192.0.2.{}/24",
     "192.0.2.{}/32",
     "192.0.2.{}/24 label eth0:{}",
@@ -51,9 +52,10 @@ const VIPS_V4: [&str; 9] = [
     "192.0.2.{}/24 noprefixroute",
     "192.0.2.{}/24 no_track",
     "192.0.2.{}/24 dev eth1",
+    "192.0.2.{}/24 use_vmac",
     "192.0.2.{} peer 203.0.113.{}",
 ];
-const VIPS_V6: [&str; 8] = [
+const VIPS_V6: [&str; 9] = [
     "2001:db8::{}/64",
     "2001:db8::{}/128",
     "2001:db8::{}/64 preferred_lft 0",
@@ -61,9 +63,10 @@ const VIPS_V6: [&str; 8] = [
     "2001:db8::{}/64 home",
     "2001:db8::{}/64 no_track",
     "2001:db8::{}/64 dev eth1",
+    "2001:db8::{}/64 use_vmac",
     "2001:db8::{}/128 preferred_lft forever",
 ];
-const ROUTES_V4: [&str; 13] = [
+const ROUTES_V4: [&str; 14] = [
     "10.{}.0.0/16 via 192.0.2.254 dev eth0",
     "10.{}.0.0/16 via 192.0.2.253 dev eth0",
     "10.{}.0.0/16 via 192.0.2.252",
@@ -74,6 +77,7 @@ const ROUTES_V4: [&str; 13] = [
     "10.{}.0.0/16 via 192.0.2.254 dev eth0 mtu 1400",
     "10.{}.0.0/16 dev eth0 src 192.0.2.1",
     "10.{}.0.0/16 dev eth0 no_track",
+    "10.{}.0.0/16 dev eth0 src VIP",
     "10.{}.0.0/16 dev eth0 tos 16",
     "10.{}.0.0/16 via 192.0.2.222 dev eth0 onlink",
     "10.{}.0.0/16 nexthop via 192.0.2.254 dev eth0 weight 1 \
@@ -118,8 +122,24 @@ const MORE: [&str; 6] = [
     "dont_track_primary",
     "promote_secondaries",
 ];
-const VMACS: [&[&str]; 5] =
-    [&[], &["use_vmac"], &["use_vmac", "vmac_xmit_base"], &["use_vmac vm"], &["use_vmac 02::"]];
+const VMACS: [&[&str]; 7] = [
+    &[],
+    &["use_vmac"],
+    &["use_vmac", "vmac_xmit_base"],
+    &["use_vmac vm"],
+    &["use_vmac 02::"],
+    &["use_vmac", "use_vmac_addr"],
+    &["use_vmac_addr"],
+];
+/// Lines of global_defs.
+const GLOBALS: [&str; 6] = [
+    "router_id lab",
+    "nftables_priority -5",
+    "nftables_counters",
+    "vmac_prefix vv",
+    "vmac_addr_prefix va",
+    "default_interface eth1",
+];
 
 fn is_v6(slot: usize) -> bool {
     slot >= SLOTS - 2
@@ -180,7 +200,8 @@ impl Config {
         }
         let mut elements = || [(); 2 * POOL].map(|()| Element::draw(rng));
         let (addresses, routes, rules) = (elements(), elements(), elements());
-        Self { routers, grouped: rng.chance(30), addresses, routes, rules }
+        let global = if rng.chance(60) { GLOBALS[0] } else { rng.pick(&GLOBALS) };
+        Self { routers, grouped: rng.chance(30), global, addresses, routes, rules }
     }
 
     /// One that has much in common with this one.
@@ -222,7 +243,7 @@ impl Config {
             }
         }
         if rng.chance(percent) {
-            near.grouped = other.grouped;
+            (near.grouped, near.global) = (other.grouped, other.global);
         }
         near
     }
@@ -258,7 +279,12 @@ impl Config {
     }
 
     fn routes(&self, owner: Option<usize>) -> Vec<String> {
-        self.lines(owner, &self.routes, [&ROUTES_V4, &ROUTES_V6], None)
+        let vip = match owner.filter(|slot| !is_v6(*slot)) {
+            Some(slot) => format!("192.0.2.{}", 100 + slot),
+            None => "192.0.2.1".to_owned(),
+        };
+        let routes = self.lines(owner, &self.routes, [&ROUTES_V4, &ROUTES_V6], None);
+        routes.into_iter().map(|route| route.replace("VIP", &vip)).collect()
     }
 
     fn rules(&self, owner: Option<usize>) -> Vec<String> {
@@ -293,15 +319,13 @@ impl Config {
             }
             instances.push(instance);
         }
-        let mut text = config::file(&instances);
+        let mut text = config::file(&instances).replace("router_id lab", self.global);
         if members.len() > 1 {
             let _ = write!(text, "vrrp_sync_group G {{\n{}}}\n", block("group", &members));
         }
-        let with_dev = |line: &String| {
-            let dev = if line.contains(" dev ") { "" } else { " dev eth0" };
-            format!("{line}{dev}")
-        };
-        let addresses = self.addresses(None, None).iter().map(with_dev).collect();
+        // That belongs to instances.
+        let addresses = self.addresses(None, None);
+        let addresses = addresses.iter().map(|line| line.replace(" use_vmac", "")).collect();
         for (name, lines) in [
             ("static_ipaddress", addresses),
             ("static_routes", self.routes(None)),

@@ -11,6 +11,7 @@ use std::time::Instant;
 use conformance::kernel::{difference, normal, state};
 use conformance::news::News;
 use conformance::rng::{Rng, number};
+use conformance::sysctl;
 use draw::Config;
 use lab::{Capture, Daemon, Host, PATIENCE, Result, Subject, Switch};
 
@@ -62,7 +63,17 @@ impl Node {
         let all = state(&self.host)?.into_iter();
         // Which of the addresses of a subnet is the first depends on what came first.
         let all = all.filter(|line| !(line.starts_with("route") && line.contains("proto kernel")));
-        Ok(all.map(|line| line.replace(" secondary", "")).collect())
+        let all = all.map(|line| without_counts(&line));
+        let mut held: BTreeSet<String> = all.map(|line| line.replace(" secondary", "")).collect();
+        for link in ["all", "eth0", "eth1"] {
+            for key in
+                ["arp_ignore", "arp_filter", "rp_filter", "accept_local", "promote_secondaries"]
+            {
+                let value = sysctl(&self.host, &format!("ipv4/conf/{link}/{key}"))?;
+                held.insert(format!("sysctl {link} {key} {value}"));
+            }
+        }
+        Ok(held)
     }
 
     /// Starts with a configuration; what the kernel holds once it is at peace.
@@ -129,6 +140,17 @@ impl Node {
         let left = self.held()?;
         Ok((left != nothing).then(|| format!("after the end:\n{}", difference(&left, &nothing))))
     }
+}
+
+/// A line of nftables whose counters stand at nothing.
+fn without_counts(line: &str) -> String {
+    let mut words: Vec<&str> = line.split(' ').collect();
+    for at in 1..words.len() {
+        if matches!(words[at - 1], "packets" | "bytes") {
+            words[at] = "0";
+        }
+    }
+    words.join(" ")
 }
 
 fn log(daemon: &Daemon) -> String {
