@@ -76,6 +76,8 @@ impl Lan {
             switch.attach(&host, &name, &[&format!("10.{second}.0.2/16")])?;
             switches.push(switch);
         }
+        // The kernel tells of carriers once a second.
+        thread::sleep(Duration::from_millis(1500));
         Ok(Self { _switches: switches, host, peer })
     }
 }
