@@ -171,11 +171,15 @@ impl Core {
             for r in &ready {
                 self.serve(*r)?;
             }
+            self.serve_more();
             self.tick(clock::now());
         }
     }
 
-    fn deadline(&self) -> Option<Mono> {
+    pub(crate) fn deadline(&self) -> Option<Mono> {
+        if self.slots.iter().any(|s| s.child.as_ref().is_some_and(|c| c.more)) {
+            return Some(Mono::ZERO);
+        }
         let slots = self.slots.iter().flat_map(|s| [s.deadline(), s.respawn_at]).flatten();
         // Nothing is tracked any more on the way out.
         let tracks = !self.phase.is_stopping();
@@ -248,6 +252,7 @@ impl Core {
             let Some(slot) = self.slots.get_mut(at) else { return };
             let role = slot.role;
             let Some(child) = slot.child.as_mut() else { return };
+            child.more = false;
             // A failure to write shows in reading as well.
             let _ = child.link.flush();
             match child.link.recv() {
@@ -258,6 +263,18 @@ impl Core {
                     error!("{} process {}: {e}, ending it", title(role), child.pid);
                     return slot.condemn(&self.poll);
                 }
+            }
+        }
+        if let Some(child) = self.slots.get_mut(at).and_then(|s| s.child.as_mut()) {
+            child.more = true;
+        }
+    }
+
+    /// Goes on with roles that have said more than one turn takes.
+    fn serve_more(&mut self) {
+        for at in 0..self.slots.len() {
+            if self.slots.get(at).and_then(|s| s.child.as_ref()).is_some_and(|c| c.more) {
+                self.serve_role(at, REPORTS_PER_TURN);
             }
         }
     }

@@ -112,6 +112,8 @@ pub struct Child {
     writes: bool,
     /// When to kill it because it does not leave by itself.
     kill_at: Option<Mono>,
+    /// It has said more than was taken in its last turn; the socket need not tell of it.
+    pub more: bool,
     /// Dumps that it was asked for, in order.
     pub dumps: VecDeque<DumpTo>,
     /// By when it must run its first configuration; `None` once it does.
@@ -210,6 +212,7 @@ impl Slot {
             running: None,
             open: true,
             kill_at: None,
+            more: false,
             dumps: VecDeque::new(),
             answer_by: Some(now + ANSWER_MAX),
             condemned: false,

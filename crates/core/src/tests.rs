@@ -245,3 +245,19 @@ fn a_permanent_error_of_one_role_ends_all_with_its_status() {
     core.phase_tick(clock::now());
     assert_eq!(core.phase, Phase::Done(4));
 }
+
+/// Messages that one turn leaves are in core's memory: no descriptor tells of them.
+#[test]
+fn what_a_role_says_at_once_is_taken_to_its_end() {
+    let (mut core, mut checker, _bfd) = core();
+    core.prepare(named("new"), false);
+    let g = prepared(&mut checker);
+    for _ in 0..150 {
+        checker.send(&CheckerToCore::Lost(1)).unwrap();
+    }
+    checker.send(&CheckerToCore::Ready(g)).unwrap();
+    core.serve_role(CHECKER, 100);
+    assert_eq!(core.deadline(), Some(types::Mono::ZERO), "core waits for nothing");
+    core.serve_role(CHECKER, 100);
+    assert_ne!(core.deadline(), Some(types::Mono::ZERO));
+}
