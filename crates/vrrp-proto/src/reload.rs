@@ -13,6 +13,7 @@ use crate::instance::{Env, Instance, Vip};
 use crate::node::{At, Index, Node};
 use crate::same::{Identity, identity, is_alike, keep_what_moves};
 use crate::track::{self, Membership, Tracked};
+use crate::vmac::VmacKey;
 use core::mem::{discriminant, take};
 use core::net::IpAddr;
 use core::time::Duration;
@@ -56,11 +57,11 @@ fn key(c: &VrrpInstance, with_peers: bool) -> Key<'_> {
     }
 }
 
-type AddressKey<'a> = (Identity<'a>, Option<&'a str>, [bool; 2]);
+type AddressKey<'a> = (Identity<'a>, Option<&'a str>, bool, Option<VmacKey>);
 
-/// What makes two virtual addresses the same.
-fn address_key(a: &Address, excluded: bool) -> AddressKey<'_> {
-    (identity(a), a.dev.as_deref(), [excluded, a.use_vmac])
+/// What makes two virtual addresses of an instance the same.
+fn address_key<'a>(config: &VrrpInstance, a: &'a Address, excluded: bool) -> AddressKey<'a> {
+    (identity(a), a.dev.as_deref(), excluded, VmacKey::of(config, a))
 }
 
 impl Node {
@@ -376,22 +377,22 @@ fn debounce_limit(i: &VrrpInstance) -> Duration {
 fn adopt(i: &mut Instance, config: &VrrpInstance, env: &mut Env<'_>) {
     let wanted = config.vips.iter().map(|a| (a, false));
     let wanted = wanted.chain(config.evips.iter().map(|a| (a, true)));
-    let keep: HashSet<_> = wanted.clone().map(|(a, e)| address_key(a, e)).collect();
+    let keep: HashSet<_> = wanted.clone().map(|(a, e)| address_key(config, a, e)).collect();
     let old = core::mem::replace(&mut i.fib, Fib::new(&config.routes, &config.rules));
     i.fib.continue_from(old, Owner::Instance(i.id), env.out);
     for n in 0..i.vips.len() {
         let Some(vip) = i.vips.get(n) else { continue };
-        if !keep.contains(&address_key(&vip.addr, vip.excluded)) {
+        if !keep.contains(&address_key(&i.config, &vip.addr, vip.excluded)) {
             i.remove_vip(n, env);
         }
     }
     let old = take(&mut i.vips);
     let mut known: HashMap<_, &Vip> = HashMap::new();
     for vip in &old {
-        known.entry(address_key(&vip.addr, vip.excluded)).or_insert(vip);
+        known.entry(address_key(&i.config, &vip.addr, vip.excluded)).or_insert(vip);
     }
     i.vips = wanted
-        .map(|(a, excluded)| match known.get(&address_key(a, excluded)) {
+        .map(|(a, excluded)| match known.get(&address_key(config, a, excluded)) {
             Some(vip) if *vip.addr == *a => (*vip).clone(),
             Some(vip) => {
                 let outdated = vip.outdated || !is_alike(&vip.addr, a);

@@ -4,9 +4,11 @@
 //! add the same undoes.
 
 use crate::action::Action;
+use crate::fib::FibEntry;
 use core::net::Ipv4Addr;
-use model::net::Address;
+use model::net::{Address, Route, Rule};
 use std::collections::HashSet;
+use std::sync::Arc;
 use types::Prefix;
 
 /// What of an address cannot be changed while it is there (linux `inet_rtm_newaddr`,
@@ -31,6 +33,7 @@ pub fn is_alike(a: &Address, b: &Address) -> bool {
 pub fn keep_what_moves(actions: &mut Vec<Action>, from: usize) {
     let mut tail = actions.split_off(from.min(actions.len()));
     let (mut addresses, mut entries) = (HashSet::new(), HashSet::new());
+    let mut elements = HashSet::new();
     let mut kept = Vec::with_capacity(tail.len());
     for action in tail.iter().rev() {
         kept.push(match action {
@@ -43,14 +46,33 @@ pub fn keep_what_moves(actions: &mut Vec<Action>, from: usize) {
             }
             Action::AddFib { entry, ways, .. } => {
                 if !entry.is_exclusive() {
-                    entries.insert((entry, ways));
+                    entries.insert((as_kernel_has(entry), ways));
                 }
                 true
             }
-            Action::DelFib { entry, ways, .. } => !entries.contains(&(entry, ways)),
+            Action::DelFib { entry, ways, .. } => !entries.contains(&(as_kernel_has(entry), ways)),
+            Action::Rule { element, wanted: true } => {
+                elements.insert(element);
+                true
+            }
+            Action::Rule { element, wanted: false } => !elements.contains(element),
             _ => true,
         });
     }
     tail.retain(|_| kept.pop().unwrap_or(true));
     actions.append(&mut tail);
+}
+
+/// A route or rule without what is ours alone.
+fn as_kernel_has(entry: &FibEntry) -> FibEntry {
+    match entry {
+        FibEntry::Route(r) => {
+            let track_group = None;
+            FibEntry::Route(Arc::new(Route { no_track: false, track_group, ..(**r).clone() }))
+        }
+        FibEntry::Rule(r) => {
+            let track_group = None;
+            FibEntry::Rule(Arc::new(Rule { no_track: false, track_group, ..(**r).clone() }))
+        }
+    }
 }
