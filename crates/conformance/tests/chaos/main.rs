@@ -213,7 +213,8 @@ impl World {
                 }
                 "vrrp role stalled"
             }
-            (80..83, _) => {
+            // Without a carrier its static routes come back with the carrier.
+            (80..83, _) if self.nodes[n].cable != Cable::Cut => {
                 let node = &self.nodes[n];
                 node.host.set_up("eth0", false)?;
                 node.host.set_up("eth0", true)?;

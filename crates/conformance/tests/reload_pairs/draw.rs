@@ -43,7 +43,7 @@ pub struct Config {
     rules: [Option<Element>; 2 * POOL],
 }
 
-const VIPS_V4: [&str; 10] = [
+const VIPS_V4: [&str; 9] = [
     "192.0.2.{}/24",
     "192.0.2.{}/32",
     "192.0.2.{}/24 label eth0:{}",
@@ -52,10 +52,9 @@ const VIPS_V4: [&str; 10] = [
     "192.0.2.{}/24 noprefixroute",
     "192.0.2.{}/24 no_track",
     "192.0.2.{}/24 dev eth1",
-    "192.0.2.{}/24 use_vmac",
     "192.0.2.{} peer 203.0.113.{}",
 ];
-const VIPS_V6: [&str; 9] = [
+const VIPS_V6: [&str; 8] = [
     "2001:db8::{}/64",
     "2001:db8::{}/128",
     "2001:db8::{}/64 preferred_lft 0",
@@ -63,7 +62,6 @@ const VIPS_V6: [&str; 9] = [
     "2001:db8::{}/64 home",
     "2001:db8::{}/64 no_track",
     "2001:db8::{}/64 dev eth1",
-    "2001:db8::{}/64 use_vmac",
     "2001:db8::{}/128 preferred_lft forever",
 ];
 const ROUTES_V4: [&str; 14] = [
@@ -122,24 +120,11 @@ const MORE: [&str; 6] = [
     "dont_track_primary",
     "promote_secondaries",
 ];
-const VMACS: [&[&str]; 7] = [
-    &[],
-    &["use_vmac"],
-    &["use_vmac", "vmac_xmit_base"],
-    &["use_vmac vm"],
-    &["use_vmac 02::"],
-    &["use_vmac", "use_vmac_addr"],
-    &["use_vmac_addr"],
-];
+const VMACS: [&[&str]; 5] =
+    [&[], &["use_vmac"], &["use_vmac", "vmac_xmit_base"], &["use_vmac vm"], &["use_vmac 02::"]];
 /// Lines of global_defs.
-const GLOBALS: [&str; 6] = [
-    "router_id lab",
-    "nftables_priority -5",
-    "nftables_counters",
-    "vmac_prefix vv",
-    "vmac_addr_prefix va",
-    "default_interface eth1",
-];
+const GLOBALS: [&str; 4] =
+    ["router_id lab", "nftables_priority -5", "nftables_counters", "default_interface eth1"];
 
 fn is_v6(slot: usize) -> bool {
     slot >= SLOTS - 2
@@ -323,11 +308,8 @@ impl Config {
         if members.len() > 1 {
             let _ = write!(text, "vrrp_sync_group G {{\n{}}}\n", block("group", &members));
         }
-        // That belongs to instances.
-        let addresses = self.addresses(None, None);
-        let addresses = addresses.iter().map(|line| line.replace(" use_vmac", "")).collect();
         for (name, lines) in [
-            ("static_ipaddress", addresses),
+            ("static_ipaddress", self.addresses(None, None)),
             ("static_routes", self.routes(None)),
             ("static_rules", self.rules(None)),
         ] {
