@@ -456,7 +456,7 @@ impl Node {
         // Answers may have been lost: what is there now counts.
         self.statics.forget_owed();
         for vip in self.instances.iter_mut().flatten().flat_map(|i| &mut i.vips) {
-            vip.hold.owed = 0;
+            vip.hold.forget_owed();
         }
         for fact in facts {
             self.addr_added(*fact, at);

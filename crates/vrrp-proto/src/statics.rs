@@ -72,7 +72,7 @@ impl Statics {
 
     /// Answers may have been lost.
     pub fn forget_owed(&mut self) {
-        self.list.iter_mut().for_each(|s| s.vip.hold.owed = 0);
+        self.list.iter_mut().for_each(|s| s.vip.hold.forget_owed());
     }
 
     /// Interfaces that static addresses are on or that routes need.
