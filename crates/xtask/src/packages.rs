@@ -34,6 +34,9 @@ pub const FOR_TESTS: &[Package] = &[
     Package { name: "opensmtpd", proof: "smtpd", why: "a mail server to check" },
     Package { name: "openssl", proof: "openssl", why: "a server that speaks TLS" },
     Package { name: "ipvsadm", proof: "ipvsadm", why: "an independent view of the IPVS table" },
+    Package { name: "snmpd", proof: "snmpd", why: "a master agent to be asked by" },
+    Package { name: "snmp", proof: "snmpwalk", why: "asking it" },
+    Package { name: "snmptrapd", proof: "snmptrapd", why: "receiving notifications" },
     GUEST,
     MODULES,
 ];

@@ -69,6 +69,7 @@ const WALLS: &[Wall] = &[
         may: &["types", "conf", "getopt", "model", "ipc", "netlink", "rt"],
         never: &["vrrp-proto", "bfd-proto", "check-proto", "vrrpd", "checkd", "bfdd"],
     },
+    Wall { name: "agentx", may: &[], never: SYSTEM },
     Wall { name: "getopt", may: &[], never: SYSTEM },
     Wall { name: "tls", may: &[], never: SYSTEM },
     Wall {
@@ -108,7 +109,8 @@ const BINCODE: (&str, &str) = ("ipc", "codec.rs");
 const UNSAFE: &[&str] = &["netlink", "rt"];
 /// Crates that decide and never act; each has a `clippy.toml` that keeps clocks, files and
 /// sockets out.
-const PURE: &[&str] = &["types", "model", "vrrp-proto", "bfd-proto", "check-proto", "conf", "ipc"];
+const PURE: &[&str] =
+    &["types", "model", "vrrp-proto", "bfd-proto", "check-proto", "conf", "ipc", "agentx"];
 /// What those files must name, at least.
 const OUTSIDE: &[&str] = &[
     "std::time::Instant::now",
