@@ -17,7 +17,7 @@ use model::vrrp::{
 };
 use std::collections::{BTreeSet, VecDeque};
 use std::sync::Arc;
-use types::{Family, IfIndex, InstanceId, Mono, Prefix, Priority, TrackId, Vrid, Weight};
+use types::{Family, IfIndex, Mono, Prefix, Priority, TrackId, Vrid, Weight};
 use vrrp_proto::firewall::{Element, Part};
 use vrrp_proto::{
     Action, AddrFact, FibEntry, FibFact, Input, LinkFact, LinkSpec, Node, Out, Owner, RxMeta,
@@ -102,7 +102,7 @@ struct Driver {
     /// Virtual links to be made.
     links: VecDeque<LinkSpec>,
     /// The last address asked for.
-    asked: Option<(InstanceId, Arc<Address>, bool)>,
+    asked: Option<(Owner, IfIndex, Arc<Address>, bool)>,
     /// What the firewall was told to hold back.
     rules: BTreeSet<Element>,
     /// Ticks in a row that did not move the deadline on.
@@ -157,9 +157,7 @@ impl Driver {
                 let adding = matches!(action, Action::AddAddr { .. });
                 let fact = AddrFact { ifindex: *ifindex, prefix: a.prefix, tentative: false };
                 self.echoes.push_back((fact, adding));
-                if let Owner::Instance(id) = owner {
-                    self.asked = Some((*id, a.clone(), adding));
-                }
+                self.asked = Some((*owner, *ifindex, a.clone(), adding));
             }
             Action::AddFib { owner, entry, .. } => {
                 self.fib_echoes.push_back((*owner, entry.clone(), true));
@@ -245,9 +243,9 @@ impl Driver {
                 self.handle(Input::Clock { unix: Duration::from_secs(u64::from(b.next()) << 20) })
             }
             18 => match self.asked.take() {
-                Some((instance, addr, adding)) => {
+                Some((owner, ifindex, addr, adding)) => {
                     let errno = [17, 99, 1].get(b.below(3)).copied().unwrap_or(1);
-                    self.handle(Input::AddrFailed { instance, addr: &addr, adding, errno })
+                    self.handle(Input::AddrFailed { owner, ifindex, addr: &addr, adding, errno })
                 }
                 None => self.handle(Input::Forwarding { index: IfIndex(1), on: b.flag() }),
             },

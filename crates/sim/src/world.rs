@@ -6,10 +6,12 @@
 use crate::rng::Rng;
 use core::net::IpAddr;
 use core::time::Duration;
+use model::net::Address;
 use std::collections::{BTreeMap, BTreeSet, VecDeque};
+use std::sync::Arc;
 use types::{Family, IfIndex, Mono, Prefix, Priority, TrackId};
 use vrrp_proto::{
-    Action, AddrFact, Input, LinkFact, Node, Out, RxMeta, Setup, SocketId, SocketKey, State,
+    Action, AddrFact, Input, LinkFact, Node, Out, Owner, RxMeta, Setup, SocketId, SocketKey, State,
     TrackValue,
 };
 
@@ -61,8 +63,24 @@ struct Delivery {
 #[derive(Debug)]
 enum Coming {
     Packet(usize, Delivery),
-    News { host: usize, life: u32, fact: AddrFact, there: bool },
-    Link { host: usize, life: u32, up: bool },
+    News {
+        host: usize,
+        life: u32,
+        fact: AddrFact,
+        there: bool,
+    },
+    Link {
+        host: usize,
+        life: u32,
+        up: bool,
+    },
+    /// There was no such address to be removed.
+    Absent {
+        host: usize,
+        life: u32,
+        owner: Owner,
+        addr: Arc<Address>,
+    },
 }
 
 /// The world.
@@ -215,7 +233,7 @@ impl World {
         }
     }
 
-    fn change_address(&mut self, h: usize, prefix: Prefix, there: bool) {
+    fn change_address(&mut self, h: usize, prefix: Prefix, there: bool) -> bool {
         let host = &mut self.hosts[h];
         let changed = if there { host.kernel.insert(prefix) } else { host.kernel.remove(&prefix) };
         if changed {
@@ -223,6 +241,7 @@ impl World {
             let at = self.news_time(h);
             self.push(at, Coming::News { host: h, life, fact: fact(prefix), there });
         }
+        changed
     }
 
     fn news_time(&mut self, h: usize) -> Mono {
@@ -331,6 +350,15 @@ impl World {
                 let input = if there { Input::AddrAdded(fact) } else { Input::AddrRemoved(fact) };
                 self.handle(h, input)
             }
+            Coming::Absent { host: h, life, owner, addr } => {
+                const EADDRNOTAVAIL: i32 = 99;
+                let news = Coming::Absent { host: h, life, owner, addr: addr.clone() };
+                if self.later(h, life, news) {
+                    return Ok(());
+                }
+                let (ifindex, addr, adding, errno) = (ETH0, &addr, false, EADDRNOTAVAIL);
+                self.handle(h, Input::AddrFailed { owner, ifindex, addr, adding, errno })
+            }
             Coming::Link { host: h, life, up } => {
                 if self.later(h, life, Coming::Link { host: h, life, up }) {
                     return Ok(());
@@ -387,8 +415,16 @@ impl World {
             Action::CloseSocket { id } => {
                 self.hosts[h].sockets.remove(id);
             }
-            Action::AddAddr { addr, .. } => self.change_address(h, addr.prefix, true),
-            Action::DelAddr { addr, .. } => self.change_address(h, addr.prefix, false),
+            Action::AddAddr { addr, .. } => {
+                self.change_address(h, addr.prefix, true);
+            }
+            Action::DelAddr { owner, addr, .. } => {
+                if !self.change_address(h, addr.prefix, false) {
+                    let (life, at) = (self.hosts[h].life, self.news_time(h));
+                    let (owner, addr) = (*owner, addr.clone());
+                    self.push(at, Coming::Absent { host: h, life, owner, addr });
+                }
+            }
             Action::AddFib { .. }
             | Action::DelFib { .. }
             | Action::SocketRoom { .. }

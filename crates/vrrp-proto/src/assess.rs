@@ -190,7 +190,7 @@ impl Node {
         let Some(i) = self.get(id).filter(|i| i.state == State::Master) else { return };
         let moved = i.vips.iter().find(|v| {
             let device = i.device(&v.addr, &self.links, &self.vmacs).ok();
-            v.hold.on.is_some() && device.is_some() && device != v.hold.on
+            v.on.is_some() && device.is_some() && device != v.on
         });
         if let Some(prefix) = moved.map(|v| v.addr.prefix) {
             self.address_lost(id, prefix, at);
@@ -200,13 +200,13 @@ impl Node {
             for n in 0..i.vips.len() {
                 let Some(vip) = i.vips.get(n) else { continue };
                 let device = i.device(&vip.addr, env.links, env.vmacs).ok();
-                if vip.hold.on.is_none() && device.is_some() {
+                if vip.on.is_none() && device.is_some() {
                     i.set_vip(n, env);
                     i.garp_vip(n, env);
                 } else if device.is_none()
                     && let Some(vip) = i.vips.get_mut(n)
                 {
-                    vip.hold.release();
+                    vip.on = None;
                     i.veil(n, env);
                 }
             }

@@ -459,7 +459,7 @@ impl Fib {
     /// that are missing went in silence.
     pub fn hear_all(&mut self, there: &HashSet<&FibEntry>) {
         for held in self.held.iter_mut().filter(|h| h.entry.is_watched() && h.hold.on.is_some()) {
-            held.hold.forget_owed();
+            held.hold.owed = 0;
             held.hold.confirmed = there.contains(&held.entry);
             held.damaged = !held.hold.confirmed;
             self.lacking |= held.damaged;

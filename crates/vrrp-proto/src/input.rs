@@ -10,7 +10,7 @@ use core::time::Duration;
 use model::net::Address;
 use model::{Config, Global, TrackObject, Vrrp};
 use std::sync::Arc;
-use types::{IfIndex, InstanceId, TrackId};
+use types::{IfIndex, TrackId};
 
 /// The part of a configuration that the machine works on.
 #[derive(Debug, Clone, PartialEq, Eq, Default)]
@@ -77,13 +77,17 @@ pub enum Input<'a> {
     AddrAdded(AddrFact),
     /// An address is gone.
     AddrRemoved(AddrFact),
-    /// The complete list of addresses; those missing from it are gone.
+    /// The complete list of addresses, read while nothing was under way that an action asked for;
+    /// those missing from it are gone.
     Addrs(&'a [AddrFact]),
-    /// The kernel refused an address that an action asked for. Successes are
-    /// not reported: [`Input::AddrAdded`] tells of them.
+    /// The kernel refused to add or remove an address as an action asked for, also where there was
+    /// none to remove. Successes are not reported: [`Input::AddrAdded`] and [`Input::AddrRemoved`]
+    /// tell of them.
     AddrFailed {
         /// Whose address.
-        instance: InstanceId,
+        owner: Owner,
+        /// Where.
+        ifindex: IfIndex,
         /// The address.
         addr: &'a Arc<Address>,
         /// Whether it was to be added (else removed).

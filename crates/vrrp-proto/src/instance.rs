@@ -11,7 +11,6 @@ use crate::event::{Cause, Event, InstanceEvent, Reason, State, Told};
 use crate::fib::Fib;
 use crate::firewall::{Element, Firewall};
 use crate::fsm;
-use crate::hold::Hold;
 use crate::links::Links;
 use crate::pace::Pacer;
 use crate::packet::{AuthTx, Build, Flavour};
@@ -55,8 +54,8 @@ pub struct Vip {
     pub addr: Arc<Address>,
     /// Not advertised.
     pub excluded: bool,
-    /// The interface that it is on.
-    pub hold: Hold<IfIndex>,
+    /// The interface that it is on; `None` while it is not wanted.
+    pub on: Option<IfIndex>,
     /// What keeps packets from it.
     pub hidden: Option<Element>,
     /// It is in place as an earlier configuration had it, and can be changed there.
@@ -67,7 +66,7 @@ impl Vip {
     /// One that is not in place.
     pub fn new(addr: &Address, excluded: bool) -> Self {
         let addr = Arc::new(addr.clone());
-        Vip { addr, excluded, hold: Hold::default(), hidden: None, outdated: false }
+        Vip { addr, excluded, on: None, hidden: None, outdated: false }
     }
 
     /// The address without its length.
@@ -491,16 +490,16 @@ impl Instance {
         VmacKey::of(&self.config, addr).is_some_and(|key| vmacs.is_coming(&key))
     }
 
-    /// The virtual address `prefix`, when it was asked for on that interface.
-    pub fn asked_vip(&mut self, on: IfIndex, prefix: Prefix) -> Option<&mut Vip> {
-        self.vips.iter_mut().find(|v| v.hold.asked == Some(on) && v.addr.prefix == prefix)
+    /// The virtual address `prefix`, while it is to be on that interface.
+    pub fn placed_vip(&self, on: IfIndex, prefix: Prefix) -> Option<&Vip> {
+        self.vips.iter().find(|v| v.on == Some(on) && v.addr.prefix == prefix)
     }
 
     /// Asks for the removal of a virtual address.
     pub fn remove_vip(&mut self, index: usize, env: &mut Env<'_>) {
         let owner = crate::action::Owner::Instance(self.id);
         let Some(vip) = self.vips.get_mut(index) else { return };
-        if let Some(ifindex) = vip.hold.release()
+        if let Some(ifindex) = vip.on.take()
             && env.links.get(ifindex).is_some()
         {
             let (addr, excluded) = (vip.addr.clone(), vip.excluded);
@@ -519,7 +518,7 @@ impl Instance {
     pub fn veil(&mut self, index: usize, env: &mut Env<'_>) {
         let Some(vip) = self.vips.get_mut(index) else { return };
         let wanted =
-            vip.hold.on.and_then(|on| env.firewall.element(&self.config, &vip.addr, on, env.links));
+            vip.on.and_then(|on| env.firewall.element(&self.config, &vip.addr, on, env.links));
         if wanted == vip.hidden {
             return;
         }

@@ -11,6 +11,7 @@ mod auth;
 pub mod checksum;
 pub mod counters;
 pub mod diagnosis;
+mod echo;
 mod election;
 pub mod event;
 mod explain;

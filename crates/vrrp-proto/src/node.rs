@@ -4,7 +4,8 @@
 //! what follows. Elections are held in `election`, sequences of actions are
 //! `transition`'s, moving as one is `group`'s.
 
-use crate::action::{Out, SocketId};
+use crate::action::{Action, Out, Owner, SocketId};
+use crate::echo::Echoes;
 use crate::event::{Event, InstanceEvent, Reason, State, Told};
 use crate::firewall::Firewall;
 use crate::group::Group;
@@ -24,7 +25,7 @@ use core::time::Duration;
 use model::{Global, TrackKind};
 use std::collections::{HashMap, HashSet};
 use std::sync::Arc;
-use types::{Family, InstanceId, Mono, TrackId};
+use types::{Family, InstanceId, Mono, Prefix, TrackId};
 
 /// Adverts due within this time of a tick go out with it.
 pub(crate) const COALESCE: Duration = Duration::from_millis(1);
@@ -45,6 +46,7 @@ pub struct Node {
     pub(crate) statics: Statics,
     pub(crate) tracks: Vec<Tracked>,
     pub(crate) links: Links,
+    pub(crate) echoes: Echoes,
     pub(crate) vmacs: Vmacs,
     pub(crate) firewall: Firewall,
     pub(crate) sockets: Sockets,
@@ -93,6 +95,7 @@ impl Node {
             statics: Statics::default(),
             tracks: Vec::new(),
             links: Links::default(),
+            echoes: Echoes::default(),
             vmacs: Vmacs::default(),
             firewall: Firewall::default(),
             sockets: Sockets::default(),
@@ -112,12 +115,21 @@ impl Node {
 
     /// Takes in one fact at `now`; what is to be done is appended to `out`.
     pub fn handle(&mut self, now: Mono, input: Input<'_>, out: &mut Out) {
-        let at = &mut At { now, out };
+        let before = out.actions.len();
+        self.take_in(input, &mut At { now, out });
+        for action in out.actions.iter().skip(before) {
+            if let Action::DelAddr { ifindex, addr, .. } = action {
+                self.echoes.expect(*ifindex, addr.prefix);
+            }
+        }
+    }
+
+    fn take_in(&mut self, input: Input<'_>, at: &mut At<'_>) {
         match input {
             Input::Start { uptime } => self.start(uptime, at),
             Input::Tick => self.tick(at),
             Input::Slept { time } => self.slept(time, at),
-            Input::Clock { unix } => self.clock = Some((now, unix)),
+            Input::Clock { unix } => self.clock = Some((at.now, unix)),
             Input::Packet { socket, meta, bytes } => self.packet(socket, &meta, bytes, at),
             Input::Link(fact) => self.change_links(at, |links, now, c| links.update(fact, now, c)),
             Input::LinkGone { index } => self.change_links(at, |l, _, c| l.remove(index, c)),
@@ -134,8 +146,11 @@ impl Node {
             Input::AddrAdded(fact) => self.addr_added(fact, at),
             Input::AddrRemoved(fact) => self.addr_removed(fact, at),
             Input::Addrs(facts) => self.all_addresses(facts, at),
-            Input::AddrFailed { instance, addr, adding, errno } => {
-                self.addr_failed(instance, addr, adding, errno, at);
+            Input::AddrFailed { owner, ifindex, addr, adding, errno } => {
+                if !adding {
+                    self.echoes.end(ifindex, addr.prefix);
+                }
+                self.addr_failed(owner, addr.prefix, adding, errno, at);
             }
             Input::LinkDone { made: true, .. } => self.vmacs_changed(&[], at),
             Input::LinkDone { name, made: false } => {
@@ -403,14 +418,7 @@ impl Node {
         if self.links.add_addr(fact) {
             self.addr_event(fact, true, at);
         }
-        for id in self.index.vips.get(&fact.prefix.addr).cloned().unwrap_or_default() {
-            if let Some(Some(i)) = self.instances.get_mut(id.index())
-                && let Some(vip) = i.asked_vip(fact.ifindex, fact.prefix)
-            {
-                vip.hold.answered(true);
-            }
-        }
-        self.static_changed(fact, true, at);
+        self.static_added(fact);
         self.address_changed(fact, at);
     }
 
@@ -419,18 +427,16 @@ impl Node {
         if self.links.remove_addr(fact.ifindex, fact.prefix) {
             self.addr_event(fact, false, at);
         }
-        for id in self.index.vips.get(&fact.prefix.addr).cloned().unwrap_or_default() {
-            let lost = self.on(id, at, |i, _| {
-                let state = i.state;
-                let vip = i.asked_vip(fact.ifindex, fact.prefix)?;
-                let lost = vip.hold.removed() && !vip.addr.no_track && state == State::Master;
-                lost.then_some(())
-            });
-            if lost.flatten().is_some() {
-                self.address_lost(id, fact.prefix, at);
+        if !self.echoes.end(fact.ifindex, fact.prefix) {
+            for id in self.index.vips.get(&fact.prefix.addr).cloned().unwrap_or_default() {
+                let holder = self.get(id).filter(|i| i.state == State::Master);
+                let vip = holder.and_then(|i| i.placed_vip(fact.ifindex, fact.prefix));
+                if vip.is_some_and(|v| !v.addr.no_track) {
+                    self.address_lost(id, fact.prefix, at);
+                }
             }
+            self.static_removed(fact, at);
         }
-        self.static_changed(fact, false, at);
         self.address_changed(fact, at);
     }
 
@@ -447,16 +453,15 @@ impl Node {
     }
 
     fn all_addresses(&mut self, facts: &[AddrFact], at: &mut At<'_>) {
+        // Nothing of ours is under way: what is not there now is lost.
+        self.echoes.clear();
         let there: HashSet<_> = facts.iter().map(|f| (f.ifindex, f.prefix)).collect();
-        for known in self.links.addresses() {
-            if !there.contains(&(known.ifindex, known.prefix)) {
-                self.addr_removed(known, at);
-            }
-        }
-        // Answers may have been lost: what is there now counts.
-        self.statics.forget_owed();
-        for vip in self.instances.iter_mut().flatten().flat_map(|i| &mut i.vips) {
-            vip.hold.forget_owed();
+        let placed = self.instances.iter().flatten().flat_map(|i| &i.vips);
+        let placed = placed.chain(self.statics.vips()).filter_map(|v| Some((v.on?, v.addr.prefix)));
+        let known = self.links.addresses().into_iter().map(|a| (a.ifindex, a.prefix));
+        let gone: HashSet<_> = known.chain(placed).filter(|a| !there.contains(a)).collect();
+        for (ifindex, prefix) in gone {
+            self.addr_removed(AddrFact { ifindex, prefix, tentative: false }, at);
         }
         for fact in facts {
             self.addr_added(*fact, at);
@@ -465,24 +470,22 @@ impl Node {
 
     fn addr_failed(
         &mut self,
-        id: InstanceId,
-        addr: &Arc<model::net::Address>,
+        owner: Owner,
+        addr: Prefix,
         adding: bool,
         errno: i32,
         at: &mut At<'_>,
     ) {
-        const EEXIST: i32 = 17;
+        const ENODEV: i32 = 19;
         const EADDRNOTAVAIL: i32 = 99;
-        self.on(id, at, |i, env| {
-            if adding && let Some(v) = i.vips.iter_mut().find(|v| v.addr == *addr) {
-                v.hold.answered(errno == EEXIST);
-            }
-            // Gone already: with the primary of its subnet, or by hand.
-            if (adding, errno) != (true, EEXIST) && (adding, errno) != (false, EADDRNOTAVAIL) {
-                let what = InstanceEvent::AddressFailed { addr: addr.prefix, adding, errno };
-                i.report(env.out, what);
-            }
-        });
+        // Gone already: with the primary of its subnet, with its link, or by hand.
+        let absent = !adding && matches!(errno, EADDRNOTAVAIL | ENODEV);
+        if let Owner::Instance(id) = owner
+            && !absent
+        {
+            let what = InstanceEvent::AddressFailed { addr, adding, errno };
+            self.on(id, at, |i, env| i.report(env.out, what));
+        }
     }
 
     /// Priority 0 for each MASTER, addresses removed, STOP told: instances in

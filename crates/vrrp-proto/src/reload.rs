@@ -412,7 +412,7 @@ fn set_new_addresses(i: &mut Instance, env: &mut Env<'_>) {
     }
     i.advertise(env, i.advertised());
     i.timer = Some(env.now + i.config.advert_int);
-    let is_new = |v: &Vip| v.hold.on.is_none() || v.outdated;
+    let is_new = |v: &Vip| v.on.is_none() || v.outdated;
     let new: Vec<usize> =
         (0..i.vips.len()).filter(|n| i.vips.get(*n).is_some_and(is_new)).collect();
     for n in &new {

@@ -23,6 +23,8 @@ const DEFAULT_INTERFACE: &str = "eth0";
 pub(crate) struct Static {
     pub vip: Vip,
     pub dev: Arc<str>,
+    /// The kernel has not answered the last request to add it.
+    pub awaited: bool,
 }
 
 /// What makes two static addresses the same.
@@ -61,18 +63,19 @@ impl Statics {
         }
     }
 
-    /// The address that was asked for on that interface.
-    fn asked(&mut self, on: IfIndex, prefix: Prefix) -> Option<&mut Static> {
-        let found = self.by_prefix.get(&prefix)?.iter().find(|n| {
-            let hold = self.list.get(**n).map(|s| &s.vip.hold);
-            hold.is_some_and(|h| h.asked.or(h.on) == Some(on))
-        })?;
+    /// The address that is to be on that interface.
+    fn placed(&mut self, on: IfIndex, prefix: Prefix) -> Option<&mut Static> {
+        let found = self
+            .by_prefix
+            .get(&prefix)?
+            .iter()
+            .find(|n| self.list.get(**n).is_some_and(|s| s.vip.on == Some(on)))?;
         self.list.get_mut(*found)
     }
 
-    /// Answers may have been lost.
-    pub fn forget_owed(&mut self) {
-        self.list.iter_mut().for_each(|s| s.vip.hold.forget_owed());
+    /// The addresses.
+    pub fn vips(&self) -> impl Iterator<Item = &Vip> {
+        self.list.iter().map(|s| &s.vip)
     }
 
     /// Interfaces that static addresses are on or that routes need.
@@ -94,6 +97,7 @@ impl Node {
             .map(|a| Static {
                 vip: Vip::new(a, false),
                 dev: a.dev.as_deref().unwrap_or(default).into(),
+                awaited: false,
             })
             .collect();
         let Statics { list: old, fib, .. } = core::mem::take(&mut self.statics);
@@ -106,7 +110,7 @@ impl Node {
             if let Some(kept) = n.and_then(|n| old.get(n)) {
                 let outdated = kept.vip.outdated || !is_alike(&kept.vip.addr, &s.vip.addr);
                 let addr = s.vip.addr.clone();
-                *s = Static { vip: Vip { addr, outdated, ..kept.vip.clone() }, dev: s.dev.clone() };
+                *s = Static { vip: Vip { addr, outdated, ..kept.vip.clone() }, ..kept.clone() };
             }
         }
         let kept: HashSet<usize> = same.into_iter().flatten().collect();
@@ -136,20 +140,20 @@ impl Node {
         for n in self.statics.on(ifname) {
             let Some(s) = self.statics.list.get_mut(n) else { continue };
             let Some(link) = self.links.named(&s.dev) else {
-                s.vip.hold.on = None;
+                s.vip.on = None;
                 continue;
             };
-            let placed = s.vip.hold.on == Some(link.index);
+            let placed = s.vip.on == Some(link.index);
             if placed && s.vip.outdated && link.up {
                 add(s, link.index, at);
                 continue;
             }
-            if placed && (s.vip.hold.owed > 0 || link.has(s.vip.addr.prefix) || !link.up) {
+            if placed && (s.awaited || link.has(s.vip.addr.prefix) || !link.up) {
                 continue;
             }
             let prefix = s.vip.addr.prefix;
             if link.has(prefix) && !leaving.contains(&(link.index, prefix)) {
-                (s.vip.hold.on, s.vip.hold.confirmed) = (Some(link.index), true);
+                s.vip.on = Some(link.index);
                 continue;
             }
             if placed {
@@ -205,14 +209,14 @@ impl Node {
         self.statics.fib.remove_all(Owner::Static, at.out);
         self.remove_statics(&self.statics.list, at);
         for s in &mut self.statics.list {
-            s.vip.hold.release();
+            s.vip.on = None;
         }
     }
 
     /// Removes static addresses that are in place.
     pub(crate) fn remove_statics(&self, gone: &[Static], at: &mut At<'_>) {
         for s in gone {
-            if let Some(ifindex) = s.vip.hold.on
+            if let Some(ifindex) = s.vip.on
                 && self.links.get(ifindex).is_some()
             {
                 at.out.actions.push(Action::DelAddr {
@@ -226,15 +230,19 @@ impl Node {
         }
     }
 
-    /// The kernel tells of an address that may be a static one: one that
-    /// somebody removed is put back at once, while its link is up.
-    pub(crate) fn static_changed(&mut self, fact: AddrFact, there: bool, at: &mut At<'_>) {
-        let Some(s) = self.statics.asked(fact.ifindex, fact.prefix) else { return };
-        if there {
-            s.vip.hold.answered(true);
-            return;
+    /// The kernel tells of an address that may be a static one.
+    pub(crate) fn static_added(&mut self, fact: AddrFact) {
+        if let Some(s) = self.statics.placed(fact.ifindex, fact.prefix) {
+            s.awaited = false;
         }
-        let lost = s.vip.hold.removed() && self.started && !s.vip.addr.no_track;
+    }
+
+    /// Somebody removed an address that may be a static one: it is put back at once, while its
+    /// link is up.
+    pub(crate) fn static_removed(&mut self, fact: AddrFact, at: &mut At<'_>) {
+        let Some(s) = self.statics.placed(fact.ifindex, fact.prefix) else { return };
+        s.awaited = false;
+        let lost = self.started && !s.vip.addr.no_track;
         if lost && self.links.get(fact.ifindex).is_some_and(|l| l.up) {
             let (addr, ifname) = (fact.prefix, s.dev.clone());
             at.out.report(Event::StaticRestored { addr, ifname });
@@ -244,7 +252,7 @@ impl Node {
 }
 
 fn add(s: &mut Static, ifindex: IfIndex, at: &mut At<'_>) {
-    s.vip.hold.ask(ifindex);
+    (s.vip.on, s.awaited) = (Some(ifindex), true);
     s.vip.outdated = false;
     let addr = s.vip.addr.clone();
     let owner = Owner::Static;

@@ -103,7 +103,7 @@ impl<'a> Status<'a> {
     /// Its virtual addresses, whether each is excluded, and where it was
     /// asked to be.
     pub fn addresses(self) -> impl Iterator<Item = (&'a Address, bool, Option<IfIndex>)> {
-        self.0.vips.iter().map(|v| (&*v.addr, v.excluded, v.hold.on))
+        self.0.vips.iter().map(|v| (&*v.addr, v.excluded, v.on))
     }
 
     /// Its routes, then its rules.
@@ -182,7 +182,7 @@ impl Node {
         let runs = matches!(i.state, State::Master | State::Backup);
         ensure(runs == i.timer.is_some(), "a timer runs exactly in BACKUP and MASTER")?;
         ensure(!runs || i.causes.is_empty(), "a cause of FAULT without FAULT")?;
-        ensure(master || i.vips.iter().all(|v| v.hold.on.is_none()), "addresses without MASTER")?;
+        ensure(master || i.vips.iter().all(|v| v.on.is_none()), "addresses without MASTER")?;
         ensure(master || !i.fib.is_set(), "routes or rules without MASTER")?;
         let garps = i.garp_again.is_some() || i.garp_extra.is_some();
         ensure(master || !garps, "GARPs to come without MASTER")?;

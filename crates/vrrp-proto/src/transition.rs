@@ -158,7 +158,7 @@ impl Instance {
         match self.device(&addr, env.links, env.vmacs) {
             Ok(ifindex) => {
                 if let Some(vip) = self.vips.get_mut(index) {
-                    vip.hold.ask(ifindex);
+                    vip.on = Some(ifindex);
                     vip.outdated = false;
                 }
                 self.veil(index, env);
@@ -178,7 +178,7 @@ impl Instance {
     pub fn remove_addresses(&mut self, env: &mut Env<'_>) {
         let hidden = self.vips.iter().any(|v| v.hidden.is_some());
         for excluded in [false, true] {
-            if !self.vips.iter().any(|v| v.excluded == excluded && v.hold.on.is_some()) {
+            if !self.vips.iter().any(|v| v.excluded == excluded && v.on.is_some()) {
                 continue;
             }
             self.report(env.out, InstanceEvent::Addresses { set: false, excluded });
@@ -230,7 +230,7 @@ impl Instance {
     /// `count` GARPs for every virtual address in place.
     pub fn garp_all(&mut self, env: &mut Env<'_>, count: u32) {
         for vip in &self.vips {
-            if let Some(ifindex) = vip.hold.on {
+            if let Some(ifindex) = vip.on {
                 self.garp(env, vip.ip(), ifindex, count);
             }
         }
@@ -240,7 +240,7 @@ impl Instance {
     pub fn garp_vip(&mut self, index: usize, env: &mut Env<'_>) {
         let count = self.config.garp.master_repeat;
         if let Some(vip) = self.vips.get(index)
-            && let Some(ifindex) = vip.hold.on
+            && let Some(ifindex) = vip.on
         {
             self.garp(env, vip.ip(), ifindex, count);
         }
@@ -298,7 +298,7 @@ impl Instance {
     /// `garp_extra_if`: adverts do not tell switches where addresses on other
     /// interfaces are, so packets do, now and then.
     pub fn schedule_extra(&mut self, now: Mono) {
-        let elsewhere = self.vips.iter().any(|v| v.hold.on.is_some() && v.hold.on != self.ifindex);
+        let elsewhere = self.vips.iter().any(|v| v.on.is_some() && v.on != self.ifindex);
         let extra = self.config.garp.extra_if.filter(|e| elsewhere && !e.interval.is_zero());
         self.garp_extra = extra.map(|e| now + e.interval);
     }
@@ -310,7 +310,7 @@ impl Instance {
         let mut done: Vec<IfIndex> = Vec::new();
         for vip in &self.vips {
             let vmac = VmacKey::of(&self.config, &vip.addr).is_some();
-            if let Some(ifindex) = vip.hold.on.filter(|on| Some(*on) != self.ifindex)
+            if let Some(ifindex) = vip.on.filter(|on| Some(*on) != self.ifindex)
                 && (extra.all || vmac)
                 && !done.contains(&ifindex)
             {

@@ -42,8 +42,8 @@ struct Pending {
 /// Something that the kernel is asked to hold.
 #[derive(Debug, Clone)]
 pub enum Object {
-    /// An address.
-    Addr(Arc<Address>),
+    /// An address of an interface.
+    Addr(Arc<Address>, IfIndex),
     /// A route or rule.
     Fib(FibEntry),
 }
@@ -68,7 +68,7 @@ struct Deferred {
 impl fmt::Display for Object {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
-            Object::Addr(addr) => write!(f, "address {}", addr.prefix),
+            Object::Addr(addr, _) => write!(f, "address {}", addr.prefix),
             Object::Fib(entry) => entry.fmt(f),
         }
     }
@@ -81,6 +81,8 @@ pub struct Results {
     pub failed: Vec<Failed>,
     /// News whose time has come.
     pub news: Vec<Event>,
+    /// Which changes were refused is not known.
+    pub lost: bool,
 }
 
 /// A change that the kernel refused.
@@ -94,6 +96,16 @@ pub struct Failed {
     pub adding: bool,
     /// Positive errno.
     pub errno: i32,
+}
+
+impl Failed {
+    /// Whether there was nothing to remove: it went with its interface, with its subnet's primary
+    /// address, or somebody was faster.
+    pub fn was_absent(&self) -> bool {
+        let absent =
+            [libc::EADDRNOTAVAIL, libc::ENODEV, libc::ESRCH, libc::ENOENT].contains(&self.errno);
+        absent && !self.adding
+    }
 }
 
 /// The queues and their sockets.
@@ -138,13 +150,13 @@ impl Exec {
     /// Queues the adding of an address.
     pub fn add(&mut self, owner: Owner, ifindex: IfIndex, addr: Arc<Address>) {
         self.last = self.batch.add_addr(&addrs::spec(&addr, ifindex));
-        self.note(owner, Object::Addr(addr), true);
+        self.note(owner, Object::Addr(addr, ifindex), true);
     }
 
     /// Queues the removal of an address; one that is not there is fine.
     pub fn del(&mut self, owner: Owner, ifindex: IfIndex, addr: Arc<Address>) {
         self.last = self.batch.del_addr(&addrs::spec(&addr, ifindex));
-        self.note(owner, Object::Addr(addr), false);
+        self.note(owner, Object::Addr(addr, ifindex), false);
     }
 
     /// Queues the adding or the removal of a route or rule.
@@ -212,7 +224,7 @@ impl Exec {
             self.pace.learn(count, rt::clock::now().saturating_since(before));
             self.flushed = Seq(self.flushed.0 + count as u64);
         }
-        self.collect(&mut results.failed)?;
+        self.collect(results)?;
         while self.deferred.front().is_some_and(|d| d.after <= self.flushed) {
             results.news.extend(self.deferred.pop_front().map(|d| d.event));
         }
@@ -220,7 +232,7 @@ impl Exec {
         Ok(())
     }
 
-    fn collect(&mut self, failed: &mut Vec<Failed>) -> io::Result<()> {
+    fn collect(&mut self, results: &mut Results) -> io::Result<()> {
         let pending = &mut self.pending;
         self.batch.poll(|outcome| match outcome {
             Outcome::Failed { seq, error } => {
@@ -228,21 +240,15 @@ impl Exec {
                     pending.pop_front();
                 }
                 let Some(p) = pending.front().filter(|p| p.seq == seq) else { return };
-                // Gone already: with its subnet's primary address, or with its interface.
-                let absent = matches!(
-                    error.errno,
-                    libc::EADDRNOTAVAIL | libc::ENODEV | libc::ESRCH | libc::ENOENT
-                );
-                if p.adding || !absent {
-                    failed.push(Failed {
-                        owner: p.owner,
-                        what: p.what.clone(),
-                        adding: p.adding,
-                        errno: error.errno,
-                    });
-                }
+                results.failed.push(Failed {
+                    owner: p.owner,
+                    what: p.what.clone(),
+                    adding: p.adding,
+                    errno: error.errno,
+                });
             }
             Outcome::Done { through } | Outcome::Lost { through } => {
+                results.lost |= matches!(outcome, Outcome::Lost { .. });
                 while pending.front().is_some_and(|p| p.seq <= through) {
                     pending.pop_front();
                 }

@@ -76,6 +76,8 @@ pub(crate) struct VrrpRole {
     igmp: LocalIgmp,
     fib: FibWatch,
     firewall: Firewall,
+    /// What is believed of addresses may be wrong.
+    doubt: bool,
     /// While the actions of a reload are queued.
     reloading: bool,
     leaving: bool,
@@ -129,6 +131,7 @@ impl VrrpRole {
             fib: FibWatch::default(),
             firewall: Firewall::default(),
             lateness: Lateness::default(),
+            doubt: false,
             reloading: false,
             leaving: false,
         })
@@ -158,6 +161,7 @@ impl VrrpRole {
             }
             self.work()?;
             self.check_fib();
+            self.check_addresses();
             report::log_lines(&mut self.lines);
             if let Some(node) = &self.node
                 && !self.exec.has_work()
@@ -357,30 +361,41 @@ impl VrrpRole {
         }
         // A failure shows in the next receive.
         let _ = self.core.flush();
+        self.refused();
+        self.doubt |= core::mem::take(&mut self.results.lost);
+        Ok(())
+    }
+
+    /// What the kernel refused goes back to the machine.
+    fn refused(&mut self) {
+        if self.results.failed.is_empty() {
+            return;
+        }
+        // What was not there to be removed went before, and that is to be heard first.
+        self.serve_monitor();
         let now = clock::now();
+        let Some(node) = &mut self.node else { return };
         for f in self.results.failed.drain(..) {
-            let (adding, errno) = (f.adding, f.errno);
-            match (f.owner, &mut self.node, &f.what) {
-                (owner, Some(node), Object::Fib(entry)) => {
+            let (owner, adding, errno) = (f.owner, f.adding, f.errno);
+            match &f.what {
+                Object::Fib(_) if f.was_absent() => {}
+                Object::Fib(entry) => {
                     let fact = FibFact::Refused { adding, errno };
                     node.handle(now, Input::Fib { owner, entry, fact }, &mut self.out);
                 }
-                (Owner::Instance(instance), Some(node), Object::Addr(addr)) => {
-                    node.handle(
-                        now,
-                        Input::AddrFailed { instance, addr, adding, errno },
-                        &mut self.out,
-                    );
-                }
-                // The link went while its address was on the way.
-                (Owner::Link, ..) if errno == nix::libc::ENODEV => {}
-                (.., what) => {
-                    log::warn!("{what}: {}", io::Error::from_raw_os_error(errno));
+                Object::Addr(addr, ifindex) => {
+                    let input = Input::AddrFailed { owner, ifindex: *ifindex, addr, adding, errno };
+                    node.handle(now, input, &mut self.out);
+                    // The link of a link's address went while that was on the way.
+                    let told = matches!(owner, Owner::Instance(_))
+                        || (owner == Owner::Link && errno == nix::libc::ENODEV);
+                    if !told && !f.was_absent() {
+                        log::warn!("{}: {}", f.what, io::Error::from_raw_os_error(errno));
+                    }
                 }
             }
         }
         self.carry_out();
-        Ok(())
     }
 
     /// Waits for room in the channel only while something waits for it.

@@ -113,11 +113,14 @@ impl VrrpRole {
                 self.fib.prune(node);
             }
             if polls {
-                self.resync();
+                self.read_links();
+                self.carry_out();
             }
         } else {
             self.node = Some(Node::new(setup));
-            self.resync();
+            self.read_links();
+            self.read_addresses();
+            self.carry_out();
             self.set_tracks(now, &values);
             if let Some(node) = &mut self.node {
                 if node.wants_clock() {

@@ -2,6 +2,7 @@
 
 use super::VrrpRole;
 use crate::addrs;
+use netlink::error::NlError;
 use netlink::socket::Event as NlEvent;
 use netlink::socket::NlSocket;
 use rt::clock;
@@ -81,31 +82,64 @@ impl VrrpRole {
         self.carry_out();
         if overrun {
             log::warn!("Netlink: notifications were lost, reading all links and addresses anew");
-            self.resync();
+            self.doubt = true;
+            self.read_links();
+            self.carry_out();
         }
     }
 
-    /// Tells the machine of every link and address there is.
-    pub(super) fn resync(&mut self) {
+    /// Reads all links and addresses when what is believed may be wrong, once nothing of ours is
+    /// under way: an address that is missing then was taken by somebody.
+    pub(super) fn check_addresses(&mut self) {
+        if !self.doubt || !self.exec.is_idle() {
+            return;
+        }
+        // The lists are newer than what waits to be read.
+        let mut more = true;
+        while core::mem::take(&mut more) {
+            if self.monitor.recv_events(|_| more = true).is_err() {
+                break;
+            }
+        }
+        self.fib.link_lost();
+        self.read_links();
+        self.carry_out();
+        if self.exec.is_idle() {
+            self.doubt = false;
+            self.read_addresses();
+            self.carry_out();
+        }
+    }
+
+    /// Tells the machine of every link there is.
+    pub(super) fn read_links(&mut self) {
         let Some(node) = &mut self.node else { return };
-        let state = NlSocket::request()
-            .map_err(netlink::error::NlError::from)
-            .and_then(|mut s| Ok((s.dump_links()?, s.dump_addrs()?)));
-        let (links, specs) = match state {
-            Ok(state) => state,
-            Err(e) => return log::error!("cannot read links and addresses: {e}"),
+        let links = NlSocket::request().map_err(NlError::from).and_then(|mut s| s.dump_links());
+        let links = match links {
+            Ok(links) => links,
+            Err(e) => return log::error!("cannot read links: {e}"),
         };
         let now = clock::now();
         let facts: Vec<_> = links.iter().map(|link| self.linkbeat.fact(link)).collect();
         node.handle(now, Input::Links(&facts), &mut self.out);
-        let facts: Vec<_> = specs.iter().map(addrs::addr_fact).collect();
-        node.handle(now, Input::Addrs(&facts), &mut self.out);
         if let Some(running) = &mut self.running {
             for link in &links {
                 running.facts.link(link, node, now, &mut self.out);
             }
         }
-        self.carry_out();
+    }
+
+    /// Tells the machine of every address there is. Nothing may be under way.
+    pub(super) fn read_addresses(&mut self) {
+        let Some(node) = &mut self.node else { return };
+        let addrs = NlSocket::request().map_err(NlError::from).and_then(|mut s| s.dump_addrs());
+        match addrs {
+            Ok(addrs) => {
+                let facts: Vec<_> = addrs.iter().map(addrs::addr_fact).collect();
+                node.handle(clock::now(), Input::Addrs(&facts), &mut self.out);
+            }
+            Err(e) => log::error!("cannot read addresses: {e}"),
+        }
     }
 
     pub(super) fn refresh_facts(&mut self, now: Mono) {
