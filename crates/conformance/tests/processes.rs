@@ -5,7 +5,7 @@ use std::time::Duration;
 
 use conformance::{Lan, VIP, on_both};
 use lab::config::{self, Instance};
-use lab::{Daemon, Host, PATIENCE, Result, Role, Subject, procs};
+use lab::{Context, Daemon, Host, PATIENCE, Result, Role, Subject, procs};
 use nix::sys::signal::Signal;
 
 fn instance(priority: u8) -> Instance {
@@ -95,8 +95,16 @@ on_both!(
     all_processes_show_the_command_line_they_were_started_with,
 );
 
-/// A virtual server and a BFD session, so that all roles run.
+/// A virtual server, a BFD session and alerts to a mail server that is not there, so that all roles
+/// and the monitor run.
 const ALL_ROLES: &str = "
+global_defs {
+    notification_email {
+        root@example.net
+    }
+    smtp_server 192.0.2.9
+    smtp_alert
+}
 virtual_server 192.0.2.200 80 {
     delay_loop 5
     lb_algo rr
@@ -118,6 +126,7 @@ fn start_all_roles(lan: &Lan, instance: &Instance) -> Result<Daemon> {
     let config = config::file([instance]) + ALL_ROLES;
     let mut daemon = Daemon::start(&lan.a, &Subject::ours()?, &config)?;
     daemon.await_log("Entering MASTER STATE")?;
+    daemon.role_pid(Role::Monitor)?;
     Ok(daemon)
 }
 
@@ -162,6 +171,72 @@ fn a_bfd_process_killed_a_hundred_times_delays_no_advert() -> Result<()> {
     killing_it_is_not_noticed(Role::Bfd, "BFD child process(")
 }
 
+#[test]
+fn a_monitor_killed_a_hundred_times_delays_no_advert() -> Result<()> {
+    killing_it_is_not_noticed(Role::Monitor, "Monitor child process(")
+}
+
+/// It neither delays a reload, nor a failover, nor a stop.
+#[test]
+fn a_monitor_that_hangs_is_waited_for_by_nobody() -> Result<()> {
+    let mut lan = Lan::new()?;
+    let a = instance(150);
+    let mut daemon = start_all_roles(&lan, &a)?;
+    daemon.log.clone().rewound().await_line(PATIENCE, "Startup complete")?;
+    let monitor = daemon.role_pid(Role::Monitor)?;
+    daemon.signal(Role::Monitor, Signal::SIGSTOP)?;
+    procs::await_state(monitor, 'T');
+    daemon.reload(&(config::file([&instance(140)]) + ALL_ROLES))?;
+    daemon.await_log("Reload complete")?;
+    lan.wire.await_advert(PATIENCE, |ad| ad.priority == 140)?;
+    lan.cable_a.cut()?;
+    daemon.await_log("Entering FAULT STATE")?;
+    assert!(daemon.stop()?.success());
+    assert_eq!(daemon.log.count("Starting Monitor child process"), 1);
+    await_empty(&lan.a)
+}
+
+#[test]
+fn a_reload_brings_the_monitor_and_sends_it_away() -> Result<()> {
+    let lan = Lan::new()?;
+    let quiet = config::file([&instance(150)]);
+    let mut daemon = Daemon::start(&lan.a, &Subject::ours()?, &quiet)?;
+    daemon.await_log("Startup complete")?;
+    assert_eq!(daemon.log.count("Starting Monitor child process"), 0);
+    daemon.reload(&(quiet.clone() + ALL_ROLES))?;
+    daemon.await_log("Reload complete")?;
+    let monitor = daemon.role_pid(Role::Monitor)?;
+    daemon.reload(&quiet)?;
+    daemon.await_log("Reload complete")?;
+    let until = std::time::Instant::now() + PATIENCE;
+    while procs::alive(monitor) {
+        assert!(std::time::Instant::now() < until, "the monitor stays");
+        std::thread::sleep(Duration::from_millis(5));
+    }
+    assert_eq!(daemon.log.count("Starting Monitor child process"), 1);
+    assert!(daemon.stop()?.success());
+    Ok(())
+}
+
+/// Without its package the daemon says so and works.
+#[test]
+fn a_monitor_that_is_not_installed_is_told_of_once() -> Result<()> {
+    let lan = Lan::new()?;
+    let folder = conformance::Folder::new()?;
+    let alone = folder.path("keepalived");
+    let program = Subject::ours()?.program().to_owned();
+    if std::fs::hard_link(&program, &alone).is_err() {
+        std::fs::copy(&program, &alone).context(|| "cannot copy the program")?;
+    }
+    let config = config::file([&instance(150)]) + ALL_ROLES;
+    let mut daemon = Daemon::start(&lan.a, &Subject::at(&alone)?, &config)?;
+    daemon.await_log("asks for mail, but there is no /usr/sbin/keepalived-monitor")?;
+    daemon.await_log("Entering MASTER STATE")?;
+    assert_eq!(daemon.log.count("there is no /usr/sbin/keepalived-monitor"), 1);
+    assert!(daemon.stop()?.success());
+    Ok(())
+}
+
 /// Numbers of linux/capability.h.
 const NET_ADMIN: u64 = 1 << 12;
 const NET_RAW: u64 = 1 << 13;
@@ -173,9 +248,14 @@ fn every_role_has_the_privileges_of_the_table_and_no_others() -> Result<()> {
     let daemon = start_all_roles(&lan, &instance(150))?;
     let user = ["keepalived", "nobody"].iter().find_map(|name| uid_of(name));
     let user = user.expect("neither keepalived nor nobody exists").to_string();
-    let table = [(Role::Vrrp, NET_ADMIN | NET_RAW), (Role::Checker, NET_ADMIN), (Role::Bfd, 0)];
+    let table = [
+        (Role::Vrrp, NET_ADMIN | NET_RAW),
+        (Role::Checker, NET_ADMIN),
+        (Role::Bfd, 0),
+        (Role::Monitor, 0),
+    ];
     for (role, keeps) in table {
-        let status = procs::status(daemon.role_pid(role)?)?;
+        let status = procs::status(await_dropped(daemon.role_pid(role)?, &user)?)?;
         let field = |name: &str| status.get(name).map(String::as_str).unwrap_or_default();
         let ids: Vec<&str> = field("Uid").split_whitespace().collect();
         assert_eq!(ids, [&user; 4], "{role:?}");
@@ -193,6 +273,20 @@ fn every_role_has_the_privileges_of_the_table_and_no_others() -> Result<()> {
     let core = procs::status(daemon.pid())?;
     assert_eq!(core.get("Uid").map(|ids| ids.starts_with('0')), Some(true));
     Ok(())
+}
+
+/// Waits until a process has become `user` for good: capabilities are the last to go.
+fn await_dropped(pid: i32, user: &str) -> Result<i32> {
+    let until = std::time::Instant::now() + PATIENCE;
+    loop {
+        let status = procs::status(pid)?;
+        let has = |name: &str, value: &str| status.get(name).is_some_and(|v| v.starts_with(value));
+        // The full set of a process that has just begun.
+        if has("Uid", user) && !has("CapPrm", "000001ff") || std::time::Instant::now() > until {
+            return Ok(pid);
+        }
+        std::thread::sleep(Duration::from_millis(5));
+    }
 }
 
 fn uid_of(name: &str) -> Option<u32> {

@@ -9,7 +9,8 @@ use crate::scripts::{Outcome, STOP_GRACE};
 use ipc::Role;
 use ipc::msg::Generation;
 use ipc::msg::checker::{Ask, Run, ScriptExit, Subject};
-use log::{trace, warn};
+use ipc::msg::monitor::Event;
+use log::warn;
 use model::Script;
 use rt::clock;
 use rt::spawn::Exit;
@@ -47,9 +48,9 @@ impl Core {
                     Some(line) => self.write_fifos(&line, Audience::Lvs),
                     None => warn!("News of a server whose name is none: not told"),
                 }
+                self.tell_monitor(Event::Server { subject, up });
             }
-            // There is nobody yet who sends it.
-            Ask::Mail { subject, .. } => trace!("mail: {subject}"),
+            Ask::Mail { subject, body } => self.tell_monitor(Event::Mail { subject, body }),
         }
     }
 

@@ -18,6 +18,7 @@ pub fn word(role: Role) -> &'static str {
         Role::Vrrp => "VRRP",
         Role::Checker => "checker",
         Role::Bfd => "BFD",
+        Role::Monitor => "monitor",
     }
 }
 
@@ -58,6 +59,7 @@ fn path(global: &Global, names: &Names, role: Role, dump: Dump, dir: &Path) -> P
         Role::Vrrp => "",
         Role::Checker => "_check",
         Role::Bfd => "_bfd",
+        Role::Monitor => "_monitor",
     }
     .to_owned();
     if global.dumps.use_instance

@@ -17,6 +17,7 @@ mod lifecycle;
 mod link;
 mod load;
 mod main_loop;
+mod monitor;
 mod netns;
 mod notify;
 mod paths;

@@ -6,7 +6,7 @@ use crate::main_loop::{Core, PROCESSES, Purpose};
 use crate::pidfile::PidFile;
 use crate::scripts::{Outcome, STOP_GRACE, TERM_GRACE};
 use crate::setup;
-use crate::supervise::{START_ORDER, STOP_ORDER, Slot, say_exit};
+use crate::supervise::{ROLES, START_ORDER, STOP_ORDER, Slot, say_exit};
 use ipc::Role;
 use log::{debug, error, info, warn};
 use nix::libc;
@@ -37,7 +37,7 @@ pub enum Phase {
         /// Exit status; anything but 0 skips the shutdown script.
         status: i32,
     },
-    /// Notification scripts may end, until then.
+    /// Notification scripts may end, and the monitor say its last words, until then.
     Draining {
         /// Until when.
         until: Mono,
@@ -163,9 +163,10 @@ impl Core {
         }
     }
 
-    /// Says so when all roles run the present configuration.
+    /// Says so when all roles run the present configuration; the monitor is
+    /// not waited for.
     pub(crate) fn check_complete(&mut self) {
-        let all = self.slots.iter().all(|s| {
+        let all = self.slots.iter().filter(|s| s.role != Role::Monitor).all(|s| {
             s.respawn_at.is_none()
                 && s.child.as_ref().is_none_or(|c| c.running == Some(self.generation))
         });
@@ -225,10 +226,10 @@ impl Core {
             warn!("Cannot restrict signals: {e}");
         }
         self.reload = None;
+        self.slots.iter_mut().for_each(|slot| slot.respawn_at = None);
         self.scripts.end(now, STOP_GRACE, |p| matches!(p, Purpose::Track(..) | Purpose::Startup));
         for role in STOP_ORDER {
             for slot in self.slots.iter_mut().filter(|s| s.role == role) {
-                slot.respawn_at = None;
                 let Some(child) = &mut slot.child else { continue };
                 if child.link.shutdown().is_err() {
                     let _ = signals::send(child.pid, signals::TERM);
@@ -243,12 +244,13 @@ impl Core {
     /// Goes on with stopping when no role is left.
     pub(crate) fn stop_goes_on(&mut self, now: Mono) {
         if let Phase::Stopping { status, .. } = self.phase
-            && self.slots.iter().all(|s| s.child.is_none())
+            && self.slots.iter().all(|s| s.role == Role::Monitor || s.child.is_none())
         {
             // The readers have had every line; notifications of the stop may
             // still run for a moment.
             self.scripts.end(now, STOP_GRACE, |p| matches!(p, Purpose::FifoReader(_)));
-            self.phase = Phase::Draining { until: now + STOP_GRACE, status };
+            let until = self.dismiss_monitor(now).unwrap_or(now + STOP_GRACE);
+            self.phase = Phase::Draining { until, status };
         }
     }
 
@@ -272,11 +274,13 @@ impl Core {
     pub(crate) fn phase_tick(&mut self, now: Mono) {
         let over = self.phase.deadline().is_some_and(|at| at <= now);
         match self.phase {
-            Phase::Draining { status, .. } if over || self.scripts.is_empty() => {
+            Phase::Draining { status, .. }
+                if over || self.scripts.is_empty() && self.monitor_is_gone() =>
+            {
                 self.drained(now, status);
             }
             Phase::Stopping { status, .. } if over => {
-                for slot in &mut self.slots {
+                for slot in self.slots.iter_mut().filter(|s| s.role != Role::Monitor) {
                     if slot.child.is_some() {
                         error!("{} process failed to die - forcing termination", slot.role);
                         slot.condemn(&self.poll);
@@ -350,6 +354,6 @@ fn say_script(which: &str, outcome: Outcome) {
 }
 
 /// The role that the parent itself plays has no slot.
-pub(crate) fn slots(mut take: impl FnMut(Role) -> Option<PidFile>) -> [Slot; 3] {
+pub(crate) fn slots(mut take: impl FnMut(Role) -> Option<PidFile>) -> [Slot; ROLES] {
     START_ORDER.map(|role| Slot::new(role, take(role)))
 }

@@ -1,18 +1,24 @@
 //! Core's end of the channel to one role, whichever role it is.
 //!
-//! Owns the translation between the three pairs of message enums and the one
-//! life that all roles lead: greet, prepare, commit, run, shut down.
+//! Owns the translation between the pairs of message enums and the one life
+//! that all roles lead: greet, prepare, commit, run, shut down. The monitor
+//! is not asked for its consent: it is given what runs.
 
 use ipc::Role;
 use ipc::codec::MAX_MESSAGE;
 use ipc::msg::bfd::{BfdSetup, BfdToCore, CoreToBfd};
 use ipc::msg::checker::{Ask, CheckerSetup, CheckerToCore, CoreToChecker, Run, ScriptExit};
+use ipc::msg::monitor::{Command, CoreToMonitor, Event, MonitorSetup, MonitorToCore};
 use ipc::msg::vrrp::{CoreToVrrp, News, SubjectKind, VrrpSetup, VrrpToCore};
 use ipc::msg::{Dump, Generation, Hello, LogSetup, TrackValue};
 use rt::Interest;
 use rt::channel::{Channel, ChannelError, SendError};
 use std::os::fd::{AsFd, BorrowedFd, OwnedFd};
 use types::TrackId;
+
+/// Longest message of the monitor, in bytes: it says little, and talks to
+/// strangers.
+const MONITOR_SAYS: u32 = 64 * 1024;
 
 /// A role's part of a configuration.
 #[derive(Debug, Clone)]
@@ -23,6 +29,8 @@ pub enum Setup {
     Checker(Box<CheckerSetup>),
     /// For the bfd role.
     Bfd(Box<BfdSetup>),
+    /// For the monitor.
+    Monitor(Box<MonitorSetup>),
 }
 
 /// What any role may say.
@@ -53,6 +61,8 @@ pub enum Report {
     Notify(Notice),
     /// What the checker role wants done.
     Ask(Ask),
+    /// What the outside world wants done.
+    Do(Command),
 }
 
 /// News of an instance or a sync group.
@@ -79,6 +89,8 @@ pub enum Link {
     Checker(Channel<CoreToChecker, CheckerToCore>),
     /// To the bfd role.
     Bfd(Channel<CoreToBfd, BfdToCore>),
+    /// To the monitor.
+    Monitor(Channel<CoreToMonitor, MonitorToCore>),
 }
 
 impl Link {
@@ -93,6 +105,7 @@ impl Link {
             Role::Vrrp => Link::Vrrp(Channel::new(fd, limit)?),
             Role::Checker => Link::Checker(Channel::new(fd, limit)?),
             Role::Bfd => Link::Bfd(Channel::new(fd, limit)?),
+            Role::Monitor => Link::Monitor(Channel::new(fd, MONITOR_SAYS)?),
             Role::Core => return Err(std::io::ErrorKind::InvalidInput.into()),
         })
     }
@@ -107,6 +120,7 @@ impl Link {
             Link::Vrrp(c) => c.send(&CoreToVrrp::Hello(Hello::new(Role::Vrrp), log)),
             Link::Checker(c) => c.send(&CoreToChecker::Hello(Hello::new(Role::Checker), log)),
             Link::Bfd(c) => c.send(&CoreToBfd::Hello(Hello::new(Role::Bfd), log)),
+            Link::Monitor(c) => c.send(&CoreToMonitor::Hello(Hello::new(Role::Monitor), log)),
         }
     }
 
@@ -119,6 +133,7 @@ impl Link {
             (Link::Vrrp(c), Setup::Vrrp(s)) => c.send(&CoreToVrrp::Prepare(s)),
             (Link::Checker(c), Setup::Checker(s)) => c.send(&CoreToChecker::Prepare(s)),
             (Link::Bfd(c), Setup::Bfd(s)) => c.send(&CoreToBfd::Prepare(s)),
+            (Link::Monitor(c), Setup::Monitor(s)) => c.send(&CoreToMonitor::Configure(s)),
             _ => Ok(()),
         }
     }
@@ -132,6 +147,7 @@ impl Link {
             Link::Vrrp(c) => c.send(&CoreToVrrp::Commit(g)),
             Link::Checker(c) => c.send(&CoreToChecker::Commit(g)),
             Link::Bfd(c) => c.send(&CoreToBfd::Commit(g)),
+            Link::Monitor(_) => Ok(()),
         }
     }
 
@@ -144,10 +160,12 @@ impl Link {
             Link::Vrrp(c) => c.send(&CoreToVrrp::Abort(g)),
             Link::Checker(c) => c.send(&CoreToChecker::Abort(g)),
             Link::Bfd(c) => c.send(&CoreToBfd::Abort(g)),
+            Link::Monitor(_) => Ok(()),
         }
     }
 
-    /// Tells the value of a tracked object; the bfd role has no use for it.
+    /// Tells the value of a tracked object; others than the vrrp and checker
+    /// roles have no use for it.
     ///
     /// # Errors
     /// When the message cannot be queued.
@@ -155,7 +173,29 @@ impl Link {
         match self {
             Link::Vrrp(c) => c.send(&CoreToVrrp::Track(id, value)),
             Link::Checker(c) => c.send(&CoreToChecker::Track(id, value)),
-            Link::Bfd(_) => Ok(()),
+            Link::Bfd(_) | Link::Monitor(_) => Ok(()),
+        }
+    }
+
+    /// Tells the monitor what has happened.
+    ///
+    /// # Errors
+    /// When the message cannot be queued.
+    pub fn event(&mut self, event: Event) -> Result<(), SendError> {
+        match self {
+            Link::Monitor(c) => c.send(&CoreToMonitor::Event(event)),
+            Link::Vrrp(_) | Link::Checker(_) | Link::Bfd(_) => Ok(()),
+        }
+    }
+
+    /// Tells the monitor how many events it has missed.
+    ///
+    /// # Errors
+    /// When the message cannot be queued.
+    pub fn events_lost(&mut self, count: u64) -> Result<(), SendError> {
+        match self {
+            Link::Monitor(c) => c.send(&CoreToMonitor::Lost(count)),
+            Link::Vrrp(_) | Link::Checker(_) | Link::Bfd(_) => Ok(()),
         }
     }
 
@@ -166,11 +206,11 @@ impl Link {
     pub fn script_ended(&mut self, run: Run, exit: ScriptExit) -> Result<(), SendError> {
         match self {
             Link::Checker(c) => c.send(&CoreToChecker::ScriptEnded(run, exit)),
-            Link::Vrrp(_) | Link::Bfd(_) => Ok(()),
+            Link::Vrrp(_) | Link::Bfd(_) | Link::Monitor(_) => Ok(()),
         }
     }
 
-    /// Asks for the text of a dump file.
+    /// Asks for the text of a dump file; the monitor has none.
     ///
     /// # Errors
     /// When the message cannot be queued.
@@ -179,6 +219,7 @@ impl Link {
             Link::Vrrp(c) => c.send(&CoreToVrrp::Dump(dump)),
             Link::Checker(c) => c.send(&CoreToChecker::Dump(dump)),
             Link::Bfd(c) => c.send(&CoreToBfd::Dump(dump)),
+            Link::Monitor(_) => Ok(()),
         }
     }
 
@@ -191,6 +232,7 @@ impl Link {
             Link::Vrrp(c) => c.send(&CoreToVrrp::Shutdown),
             Link::Checker(c) => c.send(&CoreToChecker::Shutdown),
             Link::Bfd(c) => c.send(&CoreToBfd::Shutdown),
+            Link::Monitor(c) => c.send(&CoreToMonitor::Shutdown),
         }
     }
 
@@ -203,6 +245,7 @@ impl Link {
             Link::Vrrp(c) => c.recv()?.map(Report::from),
             Link::Checker(c) => c.recv()?.map(Report::from),
             Link::Bfd(c) => c.recv()?.map(Report::from),
+            Link::Monitor(c) => c.recv()?.map(Report::from),
         })
     }
 
@@ -215,6 +258,7 @@ impl Link {
             Link::Vrrp(c) => c.flush(),
             Link::Checker(c) => c.flush(),
             Link::Bfd(c) => c.flush(),
+            Link::Monitor(c) => c.flush(),
         }
     }
 
@@ -224,6 +268,7 @@ impl Link {
             Link::Vrrp(c) => c.interest(),
             Link::Checker(c) => c.interest(),
             Link::Bfd(c) => c.interest(),
+            Link::Monitor(c) => c.interest(),
         }
     }
 }
@@ -234,6 +279,7 @@ impl AsFd for Link {
             Link::Vrrp(c) => c.as_fd(),
             Link::Checker(c) => c.as_fd(),
             Link::Bfd(c) => c.as_fd(),
+            Link::Monitor(c) => c.as_fd(),
         }
     }
 }
@@ -284,6 +330,16 @@ impl From<BfdToCore> for Report {
             }
             BfdToCore::Running(g) => Report::Running(g),
             BfdToCore::Dump { kind, text } => Report::Dump(kind, text),
+        }
+    }
+}
+
+impl From<MonitorToCore> for Report {
+    fn from(m: MonitorToCore) -> Self {
+        match m {
+            MonitorToCore::Hello(h) => Report::Hello(h),
+            MonitorToCore::Running(g) => Report::Running(g),
+            MonitorToCore::Do(command) => Report::Do(command),
         }
     }
 }

@@ -7,6 +7,7 @@ use crate::cli::Options;
 use crate::dumps;
 use crate::lifecycle::Phase;
 use crate::link::{Report, Setup};
+use crate::monitor::Monitor;
 use crate::notify::Notifications;
 use crate::paths::Names;
 use crate::pidfile::PidFile;
@@ -16,7 +17,7 @@ use crate::reload_timer::ReloadTimer;
 use crate::scripts::{Outcome, Runner};
 use crate::sdnotify::Notifier;
 use crate::setup;
-use crate::supervise::{DumpTo, Slot, Verdict, title};
+use crate::supervise::{DumpTo, ROLES, Slot, Verdict, title};
 use crate::track::Tracker;
 use crate::turns::Turn;
 use crate::watch::Watcher;
@@ -80,11 +81,12 @@ pub struct Core {
     pub(crate) loads: u64,
     pub(crate) poll: Loop,
     pub(crate) signals: Signals,
-    pub(crate) slots: [Slot; 3],
+    pub(crate) slots: [Slot; ROLES],
     pub(crate) pid_file: Option<PidFile>,
     pub(crate) scripts: Runner<Purpose>,
     pub(crate) tracker: Tracker,
     pub(crate) notifications: Notifications,
+    pub(crate) monitor: Monitor,
     pub(crate) processes: ProcessTable,
     pub(crate) watcher: Watcher,
     pub(crate) reload_timer: ReloadTimer,
@@ -110,7 +112,7 @@ pub struct Parts {
     /// The signals that core handles, blocked since the start.
     pub signals: Signals,
     /// The places of the roles.
-    pub slots: [Slot; 3],
+    pub slots: [Slot; ROLES],
     /// The network namespace that was left for another.
     pub home: Option<File>,
     /// The limits that scripts get back.
@@ -141,6 +143,7 @@ impl Core {
             tracker: Tracker::default(),
             processes: ProcessTable::new(parts.home),
             notifications: Notifications::default(),
+            monitor: Monitor::default(),
             reload_timer: ReloadTimer::default(),
             manager: Notifier::default(),
             phase: Phase::Starting,
@@ -164,6 +167,7 @@ impl Core {
                 return Ok(status);
             }
             self.refresh_values();
+            self.refresh_monitor(clock::now());
             for slot in &mut self.slots {
                 slot.update_interest(&self.poll);
             }
@@ -299,6 +303,9 @@ impl Core {
             Report::Running(g) => {
                 child.running = Some(g);
                 child.answer_by = None;
+                if role == Role::Monitor {
+                    return;
+                }
                 if self.options.dump_conf && child.link.dump(Dump::Data).is_ok() {
                     child.dumps.push_back(DumpTo::Log);
                 }
@@ -312,6 +319,7 @@ impl Core {
             Report::Notify(notice) => self.notify(&notice),
             Report::Late(by) => self.raise_priority(at, by),
             Report::Ask(ask) => self.on_ask(at, ask),
+            Report::Do(command) => self.on_command(command),
         }
     }
 
@@ -341,6 +349,11 @@ impl Core {
         if self.phase.is_stopping() {
             slot.stopped(&self.poll, exit);
             return self.stop_goes_on(now);
+        }
+        if slot.role == Role::Monitor && self.monitor.is_dismissed() {
+            slot.stopped(&self.poll, exit);
+            // Wanted again meanwhile, perhaps.
+            return self.start_wanted();
         }
         match slot.died(now, &self.poll, exit, !self.options.dont_respawn) {
             Verdict::Permanent(status) => self.terminate(status),
@@ -447,11 +460,19 @@ impl Core {
     /// Starts a role and gives it the present configuration.
     pub(crate) fn start_role(&mut self, now: Mono, at: usize) {
         let values = self.tracker.values();
+        let installed = self.is_installed(at);
         let Some(slot) = self.slots.get_mut(at) else { return };
+        if !installed {
+            slot.respawn_at = None;
+            return;
+        }
         if let Err(e) = slot.spawn(now, &self.poll, &self.log) {
             error!("Cannot start {} process: {e}, trying again", title(slot.role));
             slot.respawn_at = Some(now + std::time::Duration::from_secs(1));
             return;
+        }
+        if slot.role == Role::Monitor {
+            return self.introduce_monitor();
         }
         let mut part =
             setup::part(slot.role, &self.config, &self.options, self.generation, &values);
@@ -492,27 +513,31 @@ impl Core {
             );
             self.start_missing();
         }
-        for slot in &mut self.slots {
-            if dump != Dump::Data && slot.role != Role::Vrrp {
-                continue;
+        for role in [Role::Checker, Role::Vrrp, Role::Bfd] {
+            if dump == Dump::Data || role == Role::Vrrp {
+                self.dump_of(role, dump);
             }
-            // One that does not run yet has nothing to show.
-            let Some(child) = slot.child.as_mut().filter(|c| c.running.is_some()) else {
-                continue;
-            };
-            let (role, pid) = (dumps::word(slot.role), child.pid);
-            match dump {
-                Dump::Data => info!("Printing {role} data for process({pid}) on signal"),
-                Dump::Stats => info!("Printing {role} stats for process({pid}) on signal"),
-                Dump::StatsClear => {
-                    info!("Printing and clearing {role} stats for process({pid}) on signal");
-                }
-                Dump::Json => {}
+        }
+    }
+
+    /// Asks a role for its dump.
+    pub(crate) fn dump_of(&mut self, role: Role, dump: Dump) {
+        let slot = self.slots.iter_mut().find(|s| s.role == role);
+        // One that does not run yet has nothing to show.
+        let child = slot.and_then(|s| s.child.as_mut()).filter(|c| c.running.is_some());
+        let Some(child) = child else { return };
+        let (word, pid) = (dumps::word(role), child.pid);
+        match dump {
+            Dump::Data => info!("Printing {word} data for process({pid}) on signal"),
+            Dump::Stats => info!("Printing {word} stats for process({pid}) on signal"),
+            Dump::StatsClear => {
+                info!("Printing and clearing {word} stats for process({pid}) on signal");
             }
-            match child.link.dump(dump) {
-                Ok(()) => child.dumps.push_back(DumpTo::File),
-                Err(e) => warn!("{} process {pid}: {e}, no dump is made", title(slot.role)),
-            }
+            Dump::Json => {}
+        }
+        match child.link.dump(dump) {
+            Ok(()) => child.dumps.push_back(DumpTo::File),
+            Err(e) => warn!("{} process {pid}: {e}, no dump is made", title(role)),
         }
     }
 }

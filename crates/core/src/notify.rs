@@ -6,6 +6,7 @@ use crate::link::Notice;
 use crate::main_loop::{Core, Purpose};
 use crate::turns::{Turn, Turns};
 use ipc::msg::Generation;
+use ipc::msg::monitor::State;
 use ipc::msg::vrrp::{News, NotifyState, SubjectKind};
 use log::{info, warn};
 use model::vrrp::Notify;
@@ -147,6 +148,7 @@ impl Core {
         // An instance that a reload has removed is known to the configuration
         // before.
         self.remember(notice);
+        self.tell_monitor(notice.clone().into());
         let subject = find(&self.config, notice)
             .or_else(|| self.previous.as_ref().and_then(|c| find(c, notice)));
         let Some(subject) = subject else {
@@ -184,6 +186,20 @@ impl Core {
         for fifo in &mut self.notifications.fifos {
             fifo.write(line, to);
         }
+    }
+
+    /// The present states, as far as they are known.
+    pub(crate) fn known_states(&self) -> Vec<State> {
+        let states = self.notifications.states.iter();
+        states
+            .map(|((kind, name), known)| {
+                let priority = match kind {
+                    SubjectKind::Group => 0,
+                    SubjectKind::Instance => known.with_base(base_priority(&self.config, name)),
+                };
+                State { kind: *kind, name: name.clone(), priority, state: known.state }
+            })
+            .collect()
     }
 
     fn remember(&mut self, notice: &Notice) {

@@ -41,13 +41,14 @@ impl Names {
         suffix
     }
 
-    /// The pid file of a role.
+    /// The pid file of a role; the monitor uses none.
     pub fn pid_file(&self, role: Role, options: &Options) -> String {
         let (given, base) = match role {
             Role::Core => (&options.pid, "keepalived"),
             Role::Vrrp => (&options.vrrp_pid, "vrrp"),
             Role::Checker => (&options.checkers_pid, "checkers"),
             Role::Bfd => (&options.bfd_pid, "bfd"),
+            Role::Monitor => (&None, "monitor"),
         };
         given.clone().unwrap_or_else(|| format!("{}.pid", self.stem(base)))
     }

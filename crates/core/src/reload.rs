@@ -188,6 +188,7 @@ impl Core {
             }
         }
         self.reopen_fifos();
+        self.configure_monitor(now);
         self.start_wanted();
         self.check_complete();
     }

@@ -12,7 +12,7 @@ use std::time::Duration;
 
 fn settings(role: Role, global: &Global) -> Option<&ProcessSettings> {
     match role {
-        Role::Core => None,
+        Role::Core | Role::Monitor => None,
         Role::Vrrp => Some(&global.vrrp_process),
         Role::Checker => Some(&global.checker_process),
         Role::Bfd => Some(&global.bfd_process),

@@ -17,12 +17,13 @@ pub fn wanted(role: Role, config: &Config, options: &Options) -> bool {
         Role::Vrrp => (options.vrrp, config.has_vrrp()),
         Role::Checker => (options.checker, config.has_lvs()),
         Role::Bfd => (options.bfd, config.has_bfd()),
+        Role::Monitor => return !config.northbound().is_empty(),
     };
     on && (configured || options.all)
 }
 
 /// The part of `role`, with the present values of tracked objects; core has
-/// none.
+/// none, and that of the monitor is not asked for its consent.
 pub fn part(
     role: Role,
     config: &Config,
@@ -32,7 +33,7 @@ pub fn part(
 ) -> Option<Setup> {
     let global = config.global.clone();
     Some(match role {
-        Role::Core => return None,
+        Role::Core | Role::Monitor => return None,
         Role::Vrrp => Setup::Vrrp(Box::new(VrrpSetup {
             generation,
             global,

@@ -9,7 +9,7 @@ use crate::main_loop::{Core, Parts};
 use crate::paths::{Names, PID_DIR};
 use crate::pidfile::{self, PidFile};
 use crate::sdnotify::Notifier;
-use crate::supervise::{Slot, title};
+use crate::supervise::{ROLES, Slot, title};
 use crate::{command_line, config_test, dumps, load, netns, version};
 use conf::Loaded;
 use ipc::Role;
@@ -255,7 +255,7 @@ fn prepare_pid_directory(names: &Names) -> Result<Option<netns::PidDirectory>, S
 }
 
 /// Locks the pid files of the parent and of every subsystem that is on.
-fn take_pid_files(options: &Options, names: &Names) -> Result<(PidFile, [Slot; 3]), Stop> {
+fn take_pid_files(options: &Options, names: &Names) -> Result<(PidFile, [Slot; ROLES]), Stop> {
     let take = |role| {
         let path = names.pid_file(role, options);
         PidFile::take(&path).map_err(|e| {

@@ -4,6 +4,7 @@
 //! configuration that core holds; the others are not told.
 
 use crate::link::Link;
+use crate::monitor;
 use crate::pidfile::PidFile;
 use ipc::Role;
 use ipc::msg::{Generation, LogSetup, TrackValue};
@@ -27,12 +28,15 @@ const DELAY_MAX: u64 = 60;
 const CLOSE_GRACE: Duration = Duration::from_secs(5);
 
 /// A role must run its first configuration within this time.
-const ANSWER_MAX: Duration = Duration::from_secs(60);
+pub(crate) const ANSWER_MAX: Duration = Duration::from_secs(60);
 
-/// Order in which roles are started.
-pub const START_ORDER: [Role; 3] = [Role::Checker, Role::Vrrp, Role::Bfd];
+/// How many roles have a place.
+pub const ROLES: usize = 4;
 
-/// Order in which roles are told to stop.
+/// Order in which roles are started: the monitor comes when the work is in hand.
+pub const START_ORDER: [Role; ROLES] = [Role::Checker, Role::Vrrp, Role::Bfd, Role::Monitor];
+
+/// Order in which roles are told to stop; the monitor is, once they have left.
 pub const STOP_ORDER: [Role; 3] = [Role::Vrrp, Role::Checker, Role::Bfd];
 
 /// The word for a role in log lines about its process.
@@ -42,6 +46,7 @@ pub fn title(role: Role) -> &'static str {
         Role::Vrrp => "VRRP",
         Role::Checker => "Healthcheck",
         Role::Bfd => "BFD",
+        Role::Monitor => "Monitor",
     }
 }
 
@@ -111,12 +116,12 @@ pub struct Child {
     open: bool,
     writes: bool,
     /// When to kill it because it does not leave by itself.
-    kill_at: Option<Mono>,
+    pub(crate) kill_at: Option<Mono>,
     /// It has said more than was taken in its last turn; the socket need not tell of it.
     pub more: bool,
     /// Dumps that it was asked for, in order.
     pub dumps: VecDeque<DumpTo>,
-    /// By when it must run its first configuration; `None` once it does.
+    /// By when it must run what it was given; `None` once it does.
     pub answer_by: Option<Mono>,
     /// Core killed it.
     condemned: bool,
@@ -175,7 +180,10 @@ impl Slot {
         self.respawn_at = None;
         let (ours, theirs) = channel::pair()?;
         let mut link = Link::new(self.role, ours)?;
-        let pid = spawn::spawn_role(self.role.word(), theirs)?;
+        let pid = match self.role {
+            Role::Monitor => spawn::spawn_program(&monitor::program()?, self.role.word(), theirs)?,
+            role => spawn::spawn_role(role.word(), theirs)?,
+        };
         if let Some(file) = &mut self.pid_file
             && let Err(e) = file.write(pid)
         {
@@ -273,16 +281,19 @@ impl Slot {
     }
 
     /// The process has ended: says so in the log and decides what follows.
-    /// `respawn` is off with `--dont-respawn`.
+    /// `respawn` is off with `--dont-respawn`, which is not for the monitor.
     pub fn died(&mut self, now: Mono, poll: &Loop, exit: Exit, respawn: bool) -> Verdict {
         let Some(child) = self.child.take() else { return Verdict::Respawn(now) };
         if child.open {
             let _ = poll.deregister(&child.link);
         }
         say_exit(&format!("pid {}", child.pid), exit);
-        if let Some(status) = permanent(exit) {
+        // The daemon works without the monitor, which may not end it.
+        let needed = self.role != Role::Monitor;
+        if let Some(status) = permanent(exit).filter(|_| needed) {
             return Verdict::Permanent(status);
         }
+        let respawn = respawn || !needed;
         let what = if respawn { "Respawning" } else { "Exiting" };
         log::error!(
             target: rt::log_sink::ALERT,

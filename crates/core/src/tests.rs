@@ -1,6 +1,8 @@
 //! Core against roles that a test plays: what it asks of them and what it
 //! makes of their answers.
 
+mod monitor;
+
 use crate::cli::Options;
 use crate::lifecycle::{self, Phase};
 use crate::link::Link;
@@ -25,7 +27,7 @@ use types::TrackId;
 /// No process has this number, so that signals to it go nowhere.
 const NOBODY: i32 = i32::MAX;
 
-/// Slots are in start order: checker, vrrp, bfd.
+/// Slots are in start order: checker, vrrp, bfd, monitor.
 const CHECKER: usize = 0;
 const BFD: usize = 2;
 
@@ -65,7 +67,7 @@ fn attend(core: &mut Core, at: usize, role: Role, fd: std::os::fd::OwnedFd) {
 
 /// Core takes what its roles have said.
 fn hear(core: &mut Core) {
-    (0..3).for_each(|at| core.serve_role(at, 100));
+    (0..4).for_each(|at| core.serve_role(at, 100));
 }
 
 fn named(name: &str) -> Box<Config> {

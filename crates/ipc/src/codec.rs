@@ -52,6 +52,7 @@ pub fn decode<T: DeserializeOwned>(bytes: &[u8]) -> Result<T, Error> {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::msg::monitor::{CoreToMonitor, MonitorToCore};
     use crate::msg::vrrp::{CoreToVrrp, VrrpToCore};
     use proptest::prelude::*;
 
@@ -76,6 +77,8 @@ mod tests {
         fn arbitrary_bytes_never_panic(bytes in proptest::collection::vec(any::<u8>(), 0..300)) {
             let _ = decode::<CoreToVrrp>(&bytes);
             let _ = decode::<VrrpToCore>(&bytes);
+            let _ = decode::<CoreToMonitor>(&bytes);
+            let _ = decode::<MonitorToCore>(&bytes);
         }
     }
 }

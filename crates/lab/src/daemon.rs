@@ -25,6 +25,8 @@ pub enum Role {
     Checker,
     /// The child that speaks BFD.
     Bfd,
+    /// Ours alone: the process for mail, SNMP and D-Bus.
+    Monitor,
 }
 
 impl Role {
@@ -35,6 +37,7 @@ impl Role {
             Self::Vrrp => "VRRP",
             Self::Checker => "Healthcheck",
             Self::Bfd => "BFD",
+            Self::Monitor => "Monitor",
         }
     }
 }
@@ -304,6 +307,7 @@ impl Folder {
             Role::Vrrp => "vrrp.pid",
             Role::Checker => "checkers.pid",
             Role::Bfd => "bfd.pid",
+            Role::Monitor => "monitor.pid",
         };
         self.0.join(name)
     }

@@ -188,6 +188,8 @@ pub struct Smtp {
     pub to: Vec<String>,
     /// `smtp_server` host as written.
     pub server: Option<String>,
+    /// Its address when the configuration was read.
+    pub address: Option<IpAddr>,
     /// `smtp_server` port.
     pub port: u16,
     /// `smtp_helo_name`.
@@ -212,6 +214,7 @@ impl Default for Smtp {
             from: None,
             to: Vec::new(),
             server: None,
+            address: None,
             port: 25,
             helo: None,
             connect_timeout: Duration::from_secs(30),

@@ -66,4 +66,22 @@ impl Config {
     pub fn has_bfd(&self) -> bool {
         !self.bfd.is_empty()
     }
+
+    /// What of this is the monitor's work, in words; empty when it has none.
+    pub fn northbound(&self) -> Vec<&'static str> {
+        let Global { smtp, snmp, dbus, .. } = &self.global;
+        let servers = &self.lvs.virtual_servers;
+        let alerts = self.vrrp.instances.iter().any(|i| i.smtp_alert)
+            || self.vrrp.sync_groups.iter().any(|g| g.smtp_alert)
+            || servers.iter().any(|vs| vs.smtp_alert)
+            || servers.iter().flat_map(|vs| &vs.real_servers).any(|rs| rs.smtp_alert);
+        [
+            (alerts && smtp.address.is_some() && !smtp.to.is_empty(), "mail"),
+            (snmp.vrrp || snmp.rfcv2 || snmp.rfcv3 || snmp.checker, "SNMP"),
+            (dbus.enabled, "D-Bus"),
+        ]
+        .into_iter()
+        .filter_map(|(asked, what)| asked.then_some(what))
+        .collect()
+    }
 }

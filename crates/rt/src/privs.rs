@@ -85,7 +85,7 @@ pub struct RolePrivileges {
 }
 
 /// The roles and what they keep.
-pub const ROLE_TABLE: [RolePrivileges; 3] = [
+pub const ROLE_TABLE: [RolePrivileges; 4] = [
     RolePrivileges {
         role: "vrrp",
         keeps: Caps::NET_ADMIN.and(Caps::NET_RAW),
@@ -97,6 +97,7 @@ pub const ROLE_TABLE: [RolePrivileges; 3] = [
         on_demand: Caps::NET_RAW.and(Caps::NET_BIND_SERVICE),
     },
     RolePrivileges { role: "bfd", keeps: Caps::NONE, on_demand: Caps::NONE },
+    RolePrivileges { role: "monitor", keeps: Caps::NONE, on_demand: Caps::NONE },
 ];
 
 /// Whose user and group a role takes on.
@@ -212,6 +213,14 @@ pub fn checker(more: Caps, drop: &Drop) -> Result<(), PrivError> {
 /// # Errors
 /// When a privilege could not be dropped.
 pub fn bfd(drop: &Drop) -> Result<(), PrivError> {
+    drop_to(Caps::NONE, drop)
+}
+
+/// The monitor: a client of mail servers, agents and buses needs nothing.
+///
+/// # Errors
+/// When a privilege could not be dropped.
+pub fn monitor(drop: &Drop) -> Result<(), PrivError> {
     drop_to(Caps::NONE, drop)
 }
 

@@ -3,13 +3,13 @@
 //! A role is this very executable, started anew by core: fresh address space, the same arguments
 //! in `ps`, the channel at descriptor [`CHANNEL_FD`], nothing else open beyond standard input and
 //! output, SIGTERM when core ends. Which role it is says the environment variable [`ROLE_VAR`],
-//! which [`enter`] takes away at once.
+//! which [`enter`] takes away at once. A role may also have an executable of its own.
 
 use crate::exec::{self, Program};
 use nix::errno::Errno;
 use nix::libc;
 use nix::sys::wait::{WaitPidFlag, WaitStatus, waitpid};
-use std::ffi::{CStr, CString, OsStr, OsString};
+use std::ffi::{CStr, CString, OsString};
 use std::io;
 use std::os::fd::{AsRawFd, FromRawFd, OwnedFd, RawFd};
 use std::path::{Path, PathBuf};
@@ -43,10 +43,27 @@ fn environment(without: &[&str]) -> Vec<OsString> {
 /// # Errors
 /// Those of fork(2) and execve(2).
 pub fn spawn_role(role: &str, channel: OwnedFd) -> io::Result<i32> {
+    start_role(Path::new("/proc/self/exe"), std::env::args_os(), role, channel)
+}
+
+/// As [`spawn_role`], but the role is the executable `program`, which gets no arguments.
+///
+/// # Errors
+/// Those of fork(2) and execve(2); `NotFound` when there is no such program.
+pub fn spawn_program(program: &Path, role: &str, channel: OwnedFd) -> io::Result<i32> {
+    start_role(program, [program.as_os_str().to_owned()], role, channel)
+}
+
+fn start_role(
+    program: &Path,
+    args: impl IntoIterator<Item = OsString>,
+    role: &str,
+    channel: OwnedFd,
+) -> io::Result<i32> {
     let core = std::process::id() as i32;
     let mut env = environment(&NOT_FOR_ROLES);
     env.push(format!("{ROLE_VAR}={role}:{core}").into());
-    let program = Program::new(OsStr::new("/proc/self/exe"), std::env::args_os(), env.into_iter())?;
+    let program = Program::new(program.as_os_str(), args.into_iter(), env.into_iter())?;
     // SAFETY: the closure calls functions that are async-signal-safe, as their docs say.
     unsafe {
         program.start(|| {

@@ -85,6 +85,7 @@ fn role(entered: Entered) {
                 "checker-raw" => privs::checker(Caps::NET_RAW.and(Caps::NET_BIND_SERVICE), &to),
                 "unprivileged" => unprivileged(&to),
                 "tuned" => tuned().and_then(|()| privs::bfd(&to)),
+                "monitor" => privs::monitor(&to),
                 _ => privs::bfd(&to),
             }
         }

@@ -65,9 +65,14 @@ const WALLS: &[Wall] = &[
         never: &["conf", "vrrpd", "checkd", "core", "vrrp-proto", "check-proto"],
     },
     Wall {
+        name: "monitor",
+        may: &["types", "model", "rt", "ipc"],
+        never: &["conf", "netlink", "vrrp-proto", "bfd-proto", "check-proto", "core"],
+    },
+    Wall {
         name: "core",
         may: &["types", "conf", "getopt", "model", "ipc", "netlink", "rt"],
-        never: &["vrrp-proto", "bfd-proto", "check-proto", "vrrpd", "checkd", "bfdd"],
+        never: &["vrrp-proto", "bfd-proto", "check-proto", "vrrpd", "checkd", "bfdd", "monitor"],
     },
     Wall { name: "agentx", may: &[], never: SYSTEM },
     Wall { name: "getopt", may: &[], never: SYSTEM },
@@ -100,6 +105,7 @@ const DAEMON: &[&str] = &[
     "vrrpd",
     "checkd",
     "bfdd",
+    "monitor",
     "core",
 ];
 

@@ -2,6 +2,7 @@
 
 pub mod bfd;
 pub mod checker;
+pub mod monitor;
 pub mod vrrp;
 
 use core::fmt;
@@ -18,6 +19,8 @@ pub enum Role {
     Checker,
     /// BFD sessions.
     Bfd,
+    /// Mail, SNMP, D-Bus: an executable of its own, which the others do without.
+    Monitor,
 }
 
 impl Role {
@@ -28,6 +31,7 @@ impl Role {
             Role::Vrrp => "vrrp",
             Role::Checker => "checker",
             Role::Bfd => "bfd",
+            Role::Monitor => "monitor",
         }
     }
 
@@ -38,6 +42,7 @@ impl Role {
             Role::Vrrp => "Keepalived_vrrp",
             Role::Checker => "Keepalived_healthcheckers",
             Role::Bfd => "Keepalived_bfd",
+            Role::Monitor => "Keepalived_monitor",
         }
     }
 }

@@ -76,7 +76,7 @@ impl Sinks {
     }
 }
 
-/// The log file of a role: `_vrrp`, `_check` or `_bfd`, then the suffix of
+/// The log file of a role: `_vrrp`, `_check`, `_bfd` or `_monitor`, then the suffix of
 /// namespace and instance, before the last dot of the file's name.
 fn file_of_role(file: &str, role: Role, suffix: &str) -> PathBuf {
     let word = match role {
@@ -84,6 +84,7 @@ fn file_of_role(file: &str, role: Role, suffix: &str) -> PathBuf {
         Role::Vrrp => "_vrrp",
         Role::Checker => "_check",
         Role::Bfd => "_bfd",
+        Role::Monitor => "_monitor",
     };
     let name_at = file.rfind('/').map_or(0, |i| i + 1);
     let dot = file.rfind('.').filter(|d| *d > name_at).unwrap_or(file.len());

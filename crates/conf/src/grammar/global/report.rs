@@ -22,16 +22,16 @@ pub static MAIL: &[Keyword] = &[
         .invalid("smtp_server port '{}' is invalid - ignoring")
         .set(|cx, a| {
             let host = a.str(0);
-            let known = host.parse::<IpAddr>().is_ok() || cx.host.resolve(host).is_some();
+            let address = host.parse::<IpAddr>().ok().or_else(|| cx.host.resolve(host));
             let port = a.opt_num(1).unwrap_or(25);
-            if !known {
+            if address.is_none() {
                 let text =
                     format!("smtp_server {host} is no address and cannot be resolved - ignoring");
                 cx.error(Code::BadAddress, a.span(0), text);
                 return;
             }
-            cx.build.config.global.smtp.server = Some(host.to_owned());
-            cx.build.config.global.smtp.port = port;
+            let smtp = &mut cx.build.config.global.smtp;
+            (smtp.server, smtp.address, smtp.port) = (Some(host.to_owned()), address, port);
         }),
     kw("smtp_helo_name", "Name given in HELO.")
         .args(&[word("HOST")])
