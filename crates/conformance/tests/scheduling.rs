@@ -1,10 +1,8 @@
 //! How the processes are scheduled and limited, from the start and after a reload.
 
-use std::os::unix::fs::PermissionsExt;
-use std::path::Path;
 use std::time::{Duration, Instant};
 
-use conformance::{Folder, Lan, on_both};
+use conformance::{Lan, on_both};
 use lab::config::Instance;
 use lab::{Context, Daemon, Error, PATIENCE, Result, Role, Subject, procs};
 use nix::sys::signal::Signal;
@@ -90,7 +88,6 @@ on_both!(
     a_process_that_is_served_late_raises_its_priority,
     too_much_realtime_is_logged,
     a_reload_moves_the_process_to_other_cpus,
-    the_configurations_used_are_kept,
 );
 
 /// Also back to what was before.
@@ -109,34 +106,4 @@ fn a_reload_changes_scheduling_and_takes_it_back() -> Result<()> {
     daemon.await_log("Reload complete")?;
     assert_eq!((cpus(pid)?, policy(pid)?), (all, normal));
     Ok(())
-}
-
-/// The configuration that runs is kept, one file for each time that it was read.
-fn the_configurations_used_are_kept(subject: &Subject) -> Result<()> {
-    let lan = Lan::new()?;
-    let folder = Folder::new()?;
-    let dir = folder.path("kept");
-    let text = |router: &str| {
-        config(&format!("config_save_dir {}\n    router_id {router}", dir.display()))
-    };
-    let mut daemon = Daemon::start(&lan.a, subject, &text("first"))?;
-    daemon.await_log("Entering MASTER STATE")?;
-    daemon.reload(&text("second"))?;
-    daemon.await_log("Reload complete")?;
-    for (nth, router) in ["first", "second"].iter().enumerate() {
-        let path = dir.join(format!("keepalived.conf.{}.{nth}", daemon.pid()));
-        let kept =
-            std::fs::read_to_string(&path).context(|| format!("cannot read {}", path.display()))?;
-        let named = format!("# {}", daemon.folder().join("keepalived.conf").display());
-        assert!(kept.starts_with(&named), "{kept}");
-        assert!(kept.contains(&format!("router_id {router}\n")), "{kept}");
-        assert_eq!(mode(&path)?, 0o600);
-    }
-    assert_eq!(mode(&dir)? & 0o077, 0, "others must not read it");
-    Ok(())
-}
-
-fn mode(path: &Path) -> Result<u32> {
-    let meta = std::fs::metadata(path).context(|| format!("cannot see {}", path.display()))?;
-    Ok(meta.permissions().mode() & 0o777)
 }

@@ -85,7 +85,7 @@ pub fn write(global: &Global, names: &Names, role: Role, dump: Dump, text: &str)
 
 /// Writes a new file and renames it: nothing that is in the way is followed,
 /// and a reader never sees half a file.
-fn replace(path: &Path, text: &str) -> io::Result<()> {
+pub(crate) fn replace(path: &Path, text: &str) -> io::Result<()> {
     let mut name = path.file_name().unwrap_or_default().to_os_string();
     name.push(format!(".{}.{}", std::process::id(), rt::clock::now().as_nanos()));
     let temporary = path.with_file_name(name);

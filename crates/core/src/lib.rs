@@ -13,6 +13,7 @@ mod config_test;
 mod dumps;
 mod fifo;
 pub mod host;
+mod kept;
 mod lifecycle;
 mod link;
 mod load;

@@ -2,6 +2,7 @@
 //!
 //! Owns the phases of the daemon's life and the startup and shutdown scripts.
 
+use crate::kept::Moment;
 use crate::main_loop::{Core, PROCESSES, Purpose};
 use crate::pidfile::PidFile;
 use crate::scripts::{Outcome, STOP_GRACE, TERM_GRACE};
@@ -178,6 +179,7 @@ impl Core {
             info!("Startup complete");
         } else if self.reload_finished() {
             self.write_states();
+            self.keep_states(Moment::After, self.generation);
             info!("Reload complete");
         } else {
             return self.reload_once_more();

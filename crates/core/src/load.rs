@@ -7,9 +7,9 @@ use conf::diag::render;
 use conf::{Code, Diag, Level, LoadOptions, Loaded};
 use log::{debug, error, info, warn};
 use model::Global;
-use std::fs::{self, OpenOptions, Permissions};
+use std::fs::{self, OpenOptions};
 use std::io::{self, Write};
-use std::os::unix::fs::{OpenOptionsExt, PermissionsExt};
+use std::os::unix::fs::OpenOptionsExt;
 use std::path::PathBuf;
 
 /// Where the configuration is by default.
@@ -97,32 +97,6 @@ pub fn broken(loaded: &Loaded) -> Option<String> {
     let line = render::lines(diag, &loaded.sources).pop().unwrap_or_default();
     let help = diag.help.first().map(|h| format!(" ({h})")).unwrap_or_default();
     Some(format!("The new configuration is broken: {line}{help}"))
-}
-
-/// `config_save_dir`: keeps the files that a configuration was read from, the
-/// `nth` one of this daemon, each after a line with its name.
-pub fn keep(loaded: &Loaded, nth: u64) {
-    let Some(dir) = &loaded.model.global.config_save_dir else { return };
-    let path = format!("{dir}/keepalived.conf.{}.{nth}", std::process::id());
-    if let Err(e) = keep_at(loaded, dir, &path) {
-        error!("Cannot keep the configuration in {path}: {e}");
-    }
-}
-
-fn keep_at(loaded: &Loaded, dir: &str, path: &str) -> io::Result<()> {
-    match fs::create_dir(dir) {
-        // The umask would make it unusable.
-        Ok(()) => fs::set_permissions(dir, Permissions::from_mode(0o700))?,
-        Err(e) if e.kind() == io::ErrorKind::AlreadyExists => {}
-        Err(e) => return Err(e),
-    }
-    let mut file = OpenOptions::new().write(true).create_new(true).mode(0o600).open(path)?;
-    for source in loaded.sources.files() {
-        writeln!(file, "# {}", source.name)?;
-        let end = if source.text.is_empty() || source.text.ends_with('\n') { "" } else { "\n" };
-        write!(file, "{}{end}", source.text)?;
-    }
-    Ok(())
 }
 
 /// Writes all diagnostics to `path`, for `reload_check_config`; an empty path

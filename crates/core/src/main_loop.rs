@@ -5,6 +5,7 @@
 
 use crate::cli::Options;
 use crate::dumps;
+use crate::kept;
 use crate::lifecycle::Phase;
 use crate::link::{Report, Setup};
 use crate::monitor::Monitor;
@@ -313,6 +314,7 @@ impl Core {
             }
             Report::Dump(kind, text) => match child.dumps.pop_front() {
                 Some(DumpTo::Log) => text.lines().for_each(|line| info!("{line}")),
+                Some(DumpTo::Kept(path)) => kept::state(&path, &text),
                 _ => dumps::write(&self.config.global, &self.names, role, kind, &text),
             },
             Report::Lost(n) => warn!("{n} reports of the {} process were lost", title(role)),

@@ -2,6 +2,7 @@
 //! when all are ready does it count. Whatever goes wrong before leaves the
 //! running configuration untouched.
 
+use crate::kept::{self, Moment};
 use crate::lifecycle::Phase;
 use crate::load;
 use crate::main_loop::{Core, Purpose};
@@ -91,14 +92,11 @@ impl Core {
         if let Some(why) = load::broken(&loaded) {
             return Err(why);
         }
-        load::keep(&loaded, self.loads);
-        let config = Box::new(loaded.model);
-        match unsupported_change(&self.config.global, &config.global) {
-            Some(what) => {
-                Err(format!("Cannot change {what} at a reload - please restart keepalived"))
-            }
-            None => Ok(config),
+        if let Some(what) = unsupported_change(&self.config.global, &loaded.model.global) {
+            return Err(format!("Cannot change {what} at a reload - please restart keepalived"));
         }
+        kept::configuration(&loaded, self.loads);
+        Ok(Box::new(loaded.model))
     }
 
     pub(crate) fn prepare(&mut self, config: Box<Config>, again: bool) {
@@ -166,6 +164,7 @@ impl Core {
         let Some(reload) = self.reload.as_mut().filter(|r| r.waiting.is_empty()) else { return };
         let Some(config) = reload.config.take() else { return };
         let generation = reload.generation;
+        self.keep_states(Moment::Before, generation);
         let now = clock::now();
         // Scripts of the old configuration end; notifications may finish.
         self.scripts

@@ -10,7 +10,7 @@ use crate::paths::{Names, PID_DIR};
 use crate::pidfile::{self, PidFile};
 use crate::sdnotify::Notifier;
 use crate::supervise::{ROLES, Slot, title};
-use crate::{command_line, config_test, dumps, load, netns, version};
+use crate::{command_line, config_test, dumps, kept, load, netns, version};
 use conf::Loaded;
 use ipc::Role;
 use ipc::msg::LogSetup;
@@ -104,7 +104,7 @@ fn daemon(options: Options, args: &[String]) -> Result<i32, Stop> {
         install_log(&log);
     }
     // Named by the number of the process that stays.
-    load::keep(&loaded, 0);
+    kept::configuration(&loaded, 0);
     log_sink::start_writers();
     let has_moved = names.namespace.is_some();
     let home = home.filter(|_| has_moved);

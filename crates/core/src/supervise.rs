@@ -15,6 +15,7 @@ use rt::spawn::{self, Exit};
 use rt::{Interest, Token, signals};
 use std::collections::VecDeque;
 use std::io;
+use std::path::PathBuf;
 use std::time::Duration;
 use types::{Mono, TrackId};
 
@@ -83,12 +84,14 @@ pub enum Verdict {
 }
 
 /// Where a dump goes that a role was asked for.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[derive(Debug, Clone, PartialEq, Eq)]
 pub enum DumpTo {
     /// The dump file.
     File,
     /// The log (`--dump-conf`).
     Log,
+    /// A file that `config_save_dir` asks for.
+    Kept(PathBuf),
 }
 
 /// A running process of a role.

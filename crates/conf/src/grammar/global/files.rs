@@ -1,27 +1,19 @@
 //! Configuration files, reloads and dump files.
 
-use crate::diag::Code;
 use crate::grammar::{BOOL, Keyword, int, kw, word};
 use crate::lower::global;
 
 /// Keywords of configuration files and reloads.
 pub static RELOAD: &[Keyword] = &[
-    kw("config_save_dir", "Keep a copy of each configuration used in this directory.")
+    kw("config_save_dir", "Keep each configuration used, and the state around each reload, in this directory.")
         .args(&[word("DIR")])
         .acted()
         .set(global::config_save_dir),
-    kw("tmp_config_directory", "Accepted: the configuration is read once, into memory.")
+    kw("tmp_config_directory", "A directory that exists; nothing is written to it.")
         .args(&[word("DIR")])
-        .default("memory")
+        .default("none")
         .acted()
-        .set(|cx, a| {
-            if cx.build.config.global.tmp_config_directory.is_some() {
-                let text = "tmp_config_directory is given twice; the first counts";
-                cx.error(Code::Duplicate, a.whole(), text);
-            } else {
-                cx.build.config.global.tmp_config_directory = a.opt_string(0);
-            }
-        }),
+        .set(global::tmp_config_directory),
     kw(
         "reload_check_config",
         "Refuse a reload, and a start, with any error; log the check to FILE.",

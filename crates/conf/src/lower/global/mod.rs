@@ -13,7 +13,7 @@ use types::{Family, ScriptId};
 use super::Cx;
 use crate::args::Args;
 use crate::diag::{Code, Diag, Level};
-use crate::host::FileKind;
+use crate::host::{FileError, FileKind};
 use crate::value::{self, IntStyle};
 
 /// The firewall table where a name is needed and none is given.
@@ -159,6 +159,27 @@ pub fn mcast_group(cx: &mut Cx<'_>, a: &Args<'_>, family: Family) -> Option<IpAd
     };
     cx.error(Code::BadAddress, a.span(0), format!("{option} {word} {wrong} - ignoring"));
     None
+}
+
+/// `tmp_config_directory DIR`. The configuration is read once, by one process,
+/// and its text is not kept: there is no copy that could lie elsewhere.
+pub fn tmp_config_directory(cx: &mut Cx<'_>, a: &Args<'_>) {
+    let dir = a.str(0);
+    if cx.build.config.global.tmp_config_directory.is_some() {
+        let text = "tmp_config_directory is given twice; the first counts";
+        return cx.error(Code::Duplicate, a.whole(), text);
+    }
+    let cause = match cx.host.stat(dir) {
+        Ok(meta) if meta.kind == FileKind::Directory => None,
+        Ok(_) => Some("Not a directory".to_owned()),
+        Err(FileError::NotFound) => Some("No such file or directory".to_owned()),
+        Err(FileError::Unreadable(cause)) => Some(cause),
+    };
+    if let Some(cause) = cause {
+        let text = format!("Cannot open config directory {dir} for writing - {cause}");
+        cx.note(Code::BadValue, a.span(0), text);
+    }
+    cx.build.config.global.tmp_config_directory = a.opt_string(0);
 }
 
 /// `config_save_dir DIR`; it is made when it does not exist.
