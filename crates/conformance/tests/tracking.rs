@@ -186,3 +186,46 @@ fn a_change_that_moves_nothing_says_why() -> Result<()> {
     assert_eq!(lan.watch_a.removals(VIP)?, 0);
     Ok(())
 }
+
+/// Two scripts in the same rhythm; the runs of one tell of the attempts of the other. The reference
+/// takes one whose interpreter is missing for a success, and says nothing.
+#[test]
+fn a_script_that_cannot_be_executed_is_told_once_per_change_and_counted() -> Result<()> {
+    let lan = Lan::new()?;
+    let folder = Folder::new()?;
+    let beat = folder.script("beat", &format!("echo x >> {}", folder.path("beats").display()))?;
+    let broken = folder.write("broken", "#!/nosuch/sh\n")?;
+    conformance::set_mode(&broken, 0o755)?;
+    let script = |name: &str, path: &Path| {
+        format!("vrrp_script {name} {{\n    script {}\n    interval 0.05\n}}\n", path.display())
+    };
+    let config = format!(
+        "global_defs {{\n    script_user root\n}}\n{}{}{}",
+        script("beat", &beat),
+        script("broken", &broken),
+        instance(150).with("track_script {\n        beat\n        broken\n    }")
+    );
+    let mut daemon = Daemon::start(&lan.a, &Subject::ours()?, &config)?;
+    let told = format!("Error exec-ing command '{}'", broken.display());
+    let line = daemon.await_log(&told)?.text;
+    assert!(line.contains("its first line names /nosuch/sh, but /nosuch does not exist"), "{line}");
+    daemon.await_log("Entering FAULT STATE")?;
+    folder.await_text("beats", &"x\n".repeat(10))?;
+    assert_eq!(daemon.log.count(&told), 1);
+    daemon.reload(&config)?;
+    // What is executed next fails as before, and a reload is the time to say it again.
+    let path = broken.display();
+    let line = daemon.await_log(&format!("Command '{path}' could not be executed "))?.text;
+    let times = line.rsplit(' ').nth(1).and_then(|n| n.parse::<u32>().ok());
+    assert!(times.is_some_and(|n| n >= 5), "{line}");
+    daemon.await_log(&told)?;
+    // Another reason is another line.
+    conformance::set_mode(&broken, 0o644)?;
+    let line = daemon.await_log(&told)?.text;
+    assert!(line.contains("may not execute"), "{line}");
+    folder.script("repaired", "exit 0")?;
+    std::fs::rename(folder.path("repaired"), &broken).expect("both are in one folder");
+    daemon.await_log(&format!("Command '{path}' can be executed again, it failed "))?;
+    daemon.await_log("Entering MASTER STATE")?;
+    Ok(())
+}

@@ -70,7 +70,7 @@ impl Core {
             return Some(ScriptExit::NotStarted);
         };
         let purpose = Purpose::Check(pid, run);
-        let started = self.scripts.start(clock::now(), &script, &[], Some(timeout), purpose);
+        let started = self.scripts.start_again(clock::now(), &script, timeout, purpose);
         started.err().map(|e| match e.kind() {
             // Nothing that is said of the server.
             io::ErrorKind::WouldBlock | io::ErrorKind::OutOfMemory => ScriptExit::NotStarted,

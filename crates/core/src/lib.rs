@@ -11,6 +11,7 @@ pub mod cli;
 mod command_line;
 mod config_test;
 mod dumps;
+mod failures;
 mod fifo;
 pub mod host;
 mod kept;

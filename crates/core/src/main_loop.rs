@@ -427,7 +427,7 @@ impl Core {
             let Some(run) = self.tracker.begin(now, id) else { continue };
             let Some(script) = self.config.scripts.get(run.script.index()) else { continue };
             let purpose = Purpose::Track(self.generation, id);
-            let started = self.scripts.start(now, script, &[], Some(run.timeout), purpose);
+            let started = self.scripts.start_again(now, script, run.timeout, purpose);
             if started.is_err()
                 && let Some((id, value)) = self.tracker.not_started(id)
             {

@@ -172,6 +172,7 @@ impl Core {
         self.previous_generation = std::mem::replace(&mut self.generation, generation);
         self.previous = Some(std::mem::replace(&mut self.config, *config));
         self.apply_own_settings();
+        self.scripts.tell_failures_anew();
         self.change_resources();
         self.configure_watches(false);
         for at in 0..self.slots.len() {

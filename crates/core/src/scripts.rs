@@ -5,6 +5,7 @@
 //! the model are run, as the user that it names. Never looks at what a script
 //! was for: that is the tag's business.
 
+use crate::failures::Failures;
 use crate::{script_user, unexecutable};
 use log::{error, info, warn};
 use model::Script;
@@ -65,6 +66,7 @@ pub struct Runner<T> {
     processes: HashMap<i32, Process<T>>,
     deadlines: BTreeSet<(Mono, i32)>,
     limits: Originals,
+    failures: Failures,
     /// `use_symlink_paths`.
     pub keep_symlinks: bool,
     /// `enable_script_security`: what others can change is not run.
@@ -78,6 +80,7 @@ impl<T: Clone + PartialEq> Runner<T> {
             processes: HashMap::new(),
             deadlines: BTreeSet::new(),
             limits,
+            failures: Failures::default(),
             keep_symlinks: false,
             secure_only: false,
         }
@@ -97,19 +100,47 @@ impl<T: Clone + PartialEq> Runner<T> {
         tag: T,
     ) -> std::io::Result<i32> {
         let pid = self.spawn(script, more).inspect_err(|e| {
-            let path = &script.path;
-            let user = script.user.as_ref().and_then(|u| script_user::resolve(u).ok());
-            // Other failures (no process, no memory) are not the path's.
-            let why =
-                e.raw_os_error().and_then(|_| unexecutable::why(path.as_ref(), user.as_ref()));
-            let why = why.map_or_else(String::new, |why| format!(": {why}"));
-            error!(target: rt::log_sink::ALERT, "Error exec-ing command '{path}': {e}{why}");
+            let (path, why) = (&script.path, reason(script, e));
+            error!(target: rt::log_sink::ALERT, "Error exec-ing command '{path}': {why}");
         })?;
+        self.attend(now, pid, timeout, tag);
+        Ok(pid)
+    }
+
+    /// Starts a script that is run again and again.
+    ///
+    /// # Errors
+    /// When it cannot be started. The reason was logged when it is another one
+    /// than the last time.
+    pub fn start_again(
+        &mut self,
+        now: Mono,
+        script: &Script,
+        timeout: Duration,
+        tag: T,
+    ) -> std::io::Result<i32> {
+        let pid = self.spawn(script, &[]).inspect_err(|e| {
+            if let Some(line) = self.failures.failed(script, &reason(script, e)) {
+                error!(target: rt::log_sink::ALERT, "{line}");
+            }
+        })?;
+        if let Some(line) = self.failures.works(script) {
+            info!("{line}");
+        }
+        self.attend(now, pid, Some(timeout), tag);
+        Ok(pid)
+    }
+
+    /// The configuration is another one: what cannot be executed is told anew.
+    pub fn tell_failures_anew(&mut self) {
+        self.failures.forget().iter().for_each(|line| info!("{line}"));
+    }
+
+    fn attend(&mut self, now: Mono, pid: i32, timeout: Option<Duration>, tag: T) {
         let due = timeout.map(|t| now + t);
         self.deadlines.extend(due.map(|at| (at, pid)));
         let process = Process { tag, stage: Stage::Running, due, timed_out: false };
         self.processes.insert(pid, process);
-        Ok(pid)
     }
 
     fn spawn(&self, script: &Script, more: &[String]) -> std::io::Result<i32> {
@@ -231,6 +262,17 @@ impl<T: Clone + PartialEq> Runner<T> {
             rearm(&mut self.deadlines, pid, process, now + next);
         }
         timed_out
+    }
+}
+
+/// Why a script could not be started.
+fn reason(script: &Script, e: &std::io::Error) -> String {
+    let user = script.user.as_ref().and_then(|u| script_user::resolve(u).ok());
+    // Other failures (no process, no memory) are not the path's.
+    let path = script.path.as_ref();
+    match e.raw_os_error().and_then(|_| unexecutable::why(path, user.as_ref())) {
+        Some(why) => format!("{e}: {why}"),
+        None => e.to_string(),
     }
 }
 
