@@ -141,8 +141,8 @@ impl Checker {
         // What came together with the first words is in memory, not in the socket.
         self.serve_core()?;
         while !self.leaving {
-            // What the turn before had to say; a failure shows in the next receive.
-            let _ = self.report.core.flush();
+            // What the turn before had to say.
+            self.report.catch_up();
             let interest = self.report.core.interest();
             if interest != self.core_interest {
                 self.poll
@@ -154,7 +154,7 @@ impl Checker {
             self.poll.wait(deadline, &mut ready).map_err(failed("cannot wait"))?;
             let due = deadline.filter(|at| *at != Mono::ZERO);
             if let Some(late) = self.lateness.check(due, clock::now()) {
-                let _ = self.report.say(CheckerToCore::Late(late));
+                self.report.say(&CheckerToCore::Late(late));
             }
             for r in &mut ready {
                 self.serve(r)?;
@@ -197,7 +197,7 @@ impl Checker {
         }
         self.means.give_back();
         info!("Stopped");
-        self.report.retry();
+        self.report.catch_up();
         // Core may be gone already.
         let _ = self.report.core.flush_wait(LAST_WORDS);
     }
@@ -230,8 +230,7 @@ impl Checker {
     }
 
     fn serve_core(&mut self) -> Result<(), Fatal> {
-        let _ = self.report.core.flush();
-        self.report.retry();
+        self.report.catch_up();
         loop {
             match self.report.core.recv() {
                 Ok(Some(message)) => self.on_message(message),
@@ -339,7 +338,7 @@ impl Checker {
     /// Tells core; one that does not read loses the message, which it asked
     /// for.
     fn say(&mut self, message: CheckerToCore) {
-        if self.report.say(message).is_err() {
+        if !self.report.say(&message) {
             error!("message to core: it does not read");
         }
     }

@@ -6,6 +6,7 @@
 //! - [`clock`], [`poll`]: the time, and waiting for events until an absolute instant.
 //! - [`signals`]: signals as a descriptor; their reset for programs that are executed.
 //! - [`channel`], [`fdpass`]: typed messages between core and a role; descriptors on top.
+//! - [`backlog`]: what core is told once it reads again.
 //! - [`spawn`]: starting roles and scripts, collecting the ended ones.
 //! - [`privs`], [`resources`]: what a role may do; how it is scheduled and limited.
 //! - [`log_sink`]: where log lines go, without ever waiting for it.
@@ -14,6 +15,7 @@
 //! - [`netns`]: sockets of another network namespace.
 //! - [`sock`], [`mmsg`]: VRRP's sockets; many datagrams per system call.
 
+pub mod backlog;
 pub mod channel;
 pub mod client;
 pub mod clock;

@@ -14,7 +14,7 @@ use crate::firewall::Firewall;
 use crate::igmp::LocalIgmp;
 use crate::linkbeat::Linkbeat;
 use crate::promote::Promote;
-use crate::report::{self, Line, Report, ToCore};
+use crate::report::{self, Backlog, Line, ToCore};
 use crate::routes::Spec;
 use crate::rx::Sockets;
 use crate::start::{Fatal, fatal};
@@ -65,7 +65,7 @@ pub(crate) struct VrrpRole {
     running: Option<Running>,
     out: Out,
     results: Results,
-    report: Report,
+    backlog: Backlog,
     /// Log lines of this turn, written once the kernel has been asked.
     lines: Vec<Line>,
     promote: Promote,
@@ -120,7 +120,7 @@ impl VrrpRole {
             running: None,
             out: Out::default(),
             results: Results::default(),
-            report: Report::default(),
+            backlog: Backlog::new(VrrpToCore::Lost),
             lines: Vec::new(),
             promote: Promote::default(),
             suspend: Suspend::default(),
@@ -357,7 +357,7 @@ impl VrrpRole {
             self.promote.release();
         }
         for event in self.results.news.drain(..) {
-            self.report.event(&event, &mut self.core);
+            report::tell(&event, &mut self.backlog, &mut self.core);
         }
         // A failure shows in the next receive.
         let _ = self.core.flush();
@@ -400,9 +400,10 @@ impl VrrpRole {
 
     /// Waits for room in the channel only while something waits for it.
     fn update_interest(&mut self) -> Result<(), Fatal> {
-        let behind = self.report.is_behind() || self.core.wants_write();
-        let interest =
-            if behind { Interest::READABLE | Interest::WRITABLE } else { Interest::READABLE };
+        if self.backlog.is_behind() {
+            self.backlog.catch_up(&mut self.core);
+        }
+        let interest = self.core.interest();
         if interest != self.core_interest && !self.leaving {
             self.poll
                 .reregister(&self.core, CORE, interest)

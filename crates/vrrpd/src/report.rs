@@ -4,69 +4,27 @@
 //! kept for later and other news is counted as lost.
 
 use ipc::msg::vrrp::{CoreToVrrp, News, NotifyState, SubjectKind, VrrpToCore};
-use rt::channel::{Channel, SendError};
-use std::collections::BTreeMap;
+use rt::channel::Channel;
 use vrrp_proto::{Detail, Event, Garp, GroupEvent, InstanceEvent, Told};
 
 /// The role's end of its connection to core.
 pub type ToCore = Channel<VrrpToCore, CoreToVrrp>;
 
-/// What could not be sent yet.
-#[derive(Debug, Default)]
-pub struct Report {
-    states: BTreeMap<(bool, String), VrrpToCore>,
-    lost: u64,
-}
+/// What could not be sent yet: the latest state of each group (true) and instance.
+pub type Backlog = rt::backlog::Backlog<(bool, String), VrrpToCore>;
 
-impl Report {
-    /// Tells core of a notification; written by the next flush of the channel, as a take-over has
-    /// many.
-    pub fn event(&mut self, event: &Event, core: &mut ToCore) {
-        if let Some(message) = notification(event) {
-            self.send(message, core);
+/// Tells core of a notification; written by the next flush of the channel, as a take-over has many.
+pub fn tell(event: &Event, backlog: &mut Backlog, core: &mut ToCore) {
+    match notification(event) {
+        Some(VrrpToCore::Notify { kind, name, priority, news: News::State(state), reason }) => {
+            let key = (kind == SubjectKind::Group, name.clone());
+            let news = News::State(state);
+            backlog.state(core, key, VrrpToCore::Notify { kind, name, priority, news, reason });
         }
-    }
-
-    /// Tries again what could not be sent.
-    pub fn retry(&mut self, core: &mut ToCore) {
-        while let Some(entry) = self.states.first_entry() {
-            if core.send(entry.get()).is_err() {
-                return;
-            }
-            entry.remove();
+        Some(message) => {
+            backlog.event(core, &message);
         }
-        if self.lost > 0 && core.send(&VrrpToCore::Lost(self.lost)).is_ok() {
-            self.lost = 0;
-        }
-    }
-
-    /// Whether something waits for [`Report::retry`].
-    pub fn is_behind(&self) -> bool {
-        !self.states.is_empty() || self.lost > 0
-    }
-
-    fn send(&mut self, message: VrrpToCore, core: &mut ToCore) {
-        // What waits already goes first, or states would arrive out of order.
-        if self.is_behind() {
-            self.keep(message);
-        } else if let Err(e) = core.put(&message) {
-            if let SendError::Full = e {
-                log::warn!("core does not read its reports: keeping the latest state of each");
-            }
-            self.keep(message);
-        }
-    }
-
-    fn keep(&mut self, message: VrrpToCore) {
-        match &message {
-            VrrpToCore::Notify { kind, name, news: News::State(_), .. } => {
-                let key = (*kind == SubjectKind::Group, name.clone());
-                if self.states.insert(key, message).is_some() {
-                    self.lost += 1;
-                }
-            }
-            _ => self.lost += 1,
-        }
+        None => {}
     }
 }
 

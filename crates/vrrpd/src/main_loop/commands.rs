@@ -24,9 +24,7 @@ use vrrp_proto::Setup;
 
 impl VrrpRole {
     pub(super) fn serve_core(&mut self) -> Result<(), Fatal> {
-        // A failure shows in the next receive.
-        let _ = self.core.flush();
-        self.report.retry(&mut self.core);
+        self.backlog.catch_up(&mut self.core);
         loop {
             match self.core.recv() {
                 Ok(Some(message)) => self.command(message),
@@ -194,7 +192,7 @@ impl VrrpRole {
         self.igmp.restore();
         self.promote.restore();
         self.syncd.stop();
-        self.report.retry(&mut self.core);
+        self.backlog.catch_up(&mut self.core);
         let _ = self.core.flush_wait(LAST_WORDS);
         log::info!("Stopped");
         Ok(())
