@@ -1,6 +1,5 @@
 //! The role's loop.
 
-use core::fmt;
 use core::time::Duration;
 use ipc::codec::MAX_MESSAGE;
 use ipc::msg::bfd::{BfdSetup, BfdToCore, CoreToBfd};
@@ -8,14 +7,14 @@ use ipc::msg::{Dump, Generation, Hello, Role};
 use log::{error, info};
 use model::Global;
 use rt::channel::{Channel, ChannelError};
+use rt::fatal::{self, Fatal, fatal};
 use rt::log_sink::{self, Sinks};
 use rt::poll::Loop;
-use rt::privs::{Drop, PrivError, RunAs};
+use rt::privs::{Drop, RunAs};
 use rt::resources::{self, Resources};
 use rt::signals::{self, Signals};
 use rt::spawn::{self, Entered};
 use rt::{Interest, Token};
-use std::io;
 
 /// How long core may take to say what is to be done.
 const FIRST_WORDS: Duration = Duration::from_secs(30);
@@ -23,55 +22,13 @@ const FIRST_WORDS: Duration = Duration::from_secs(30);
 /// How long an exiting role waits until core has its last words.
 const LAST_WORDS: Duration = Duration::from_millis(500);
 
-/// Exit status: core must not try again.
-const EXIT_FATAL: i32 = 1;
-/// Exit status: a permission is missing.
-const EXIT_PERMISSION: i32 = 4;
-/// Exit status: an internal error; core may try again.
-const EXIT_SOFTWARE: i32 = 70;
-
 const CORE: Token = Token(0);
 const SIGNALS: Token = Token(1);
 
 /// The bfd role: runs until core says so or is gone. Returns the exit
 /// status.
 pub fn run(entered: Entered) -> i32 {
-    match Bfd::start(entered).and_then(|mut role| role.run()) {
-        Ok(()) => 0,
-        Err(e) => {
-            error!("{e}");
-            e.status
-        }
-    }
-}
-
-/// Why the role ends.
-#[derive(Debug)]
-struct Fatal {
-    what: String,
-    status: i32,
-}
-
-impl fmt::Display for Fatal {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str(&self.what)
-    }
-}
-
-fn failed(what: &'static str) -> impl Fn(io::Error) -> Fatal {
-    move |e| Fatal { what: format!("{what}: {e}"), status: EXIT_SOFTWARE }
-}
-
-impl From<ChannelError> for Fatal {
-    fn from(e: ChannelError) -> Self {
-        Fatal { what: format!("channel to core: {e}"), status: EXIT_SOFTWARE }
-    }
-}
-
-impl From<PrivError> for Fatal {
-    fn from(e: PrivError) -> Self {
-        Fatal { what: e.to_string(), status: EXIT_PERMISSION }
-    }
+    fatal::exit_status(Bfd::start(entered).and_then(|mut role| role.run()))
 }
 
 type ToCore = Channel<BfdToCore, CoreToBfd>;
@@ -93,28 +50,24 @@ impl Bfd {
     fn start(entered: Entered) -> Result<Self, Fatal> {
         let limit = u32::try_from(MAX_MESSAGE).unwrap_or(u32::MAX);
         let mut core: ToCore =
-            Channel::new(entered.channel, limit).map_err(failed("cannot use the channel"))?;
+            Channel::new(entered.channel, limit).map_err(fatal("cannot use the channel"))?;
         let Some(CoreToBfd::Hello(hello, log)) = core.recv_wait(FIRST_WORDS)? else {
-            return Err(Fatal { what: "core did not greet".into(), status: EXIT_SOFTWARE });
+            return Err(Fatal::for_now("core did not greet"));
         };
         if !hello.fits(Role::Bfd) {
-            return Err(Fatal { what: "core is of another build".into(), status: EXIT_FATAL });
+            return Err(Fatal::for_good("core is of another build"));
         }
         log_sink::install(&Sinks::of_role(Role::Bfd, &log));
         // A core that is gone shows in the next receive.
         let _ = core.send(&BfdToCore::Hello(Hello::new(Role::Bfd)));
-        let signals =
-            Signals::new(&signals::for_role()).map_err(failed("cannot handle signals"))?;
+        let signals = Signals::new(&signals::for_role()).map_err(fatal("cannot handle signals"))?;
         let first = core.recv_wait(FIRST_WORDS)?;
         let (prepared, leaving) = match first {
             Some(CoreToBfd::Prepare(setup)) => (Some(setup), false),
             // Core leaves before it has begun.
             Some(CoreToBfd::Shutdown) => (None, true),
             _ => {
-                return Err(Fatal {
-                    what: "core gave no configuration".into(),
-                    status: EXIT_SOFTWARE,
-                });
+                return Err(Fatal::for_now("core gave no configuration"));
             }
         };
         if let Some(setup) = &prepared {
@@ -124,9 +77,9 @@ impl Bfd {
         if let Some(setup) = &prepared {
             let _ = core.send(&BfdToCore::Ready(setup.generation));
         }
-        let poll = Loop::new().map_err(failed("cannot open an event loop"))?;
-        poll.register(&core, CORE, Interest::READABLE).map_err(failed("cannot register"))?;
-        poll.register(&signals, SIGNALS, Interest::READABLE).map_err(failed("cannot register"))?;
+        let poll = Loop::new().map_err(fatal("cannot open an event loop"))?;
+        poll.register(&core, CORE, Interest::READABLE).map_err(fatal("cannot register"))?;
+        poll.register(&signals, SIGNALS, Interest::READABLE).map_err(fatal("cannot register"))?;
         Ok(Bfd { poll, signals, core, prepared, running: None, leaving })
     }
 
@@ -134,8 +87,8 @@ impl Bfd {
         let mut ready = Vec::new();
         while !self.leaving {
             let interest = self.core.interest();
-            self.poll.reregister(&self.core, CORE, interest).map_err(failed("cannot register"))?;
-            self.poll.wait(None, &mut ready).map_err(failed("cannot wait"))?;
+            self.poll.reregister(&self.core, CORE, interest).map_err(fatal("cannot register"))?;
+            self.poll.wait(None, &mut ready).map_err(fatal("cannot wait"))?;
             for r in &ready {
                 match r.token {
                     SIGNALS => self.serve_signals()?,
@@ -150,7 +103,7 @@ impl Bfd {
     }
 
     fn serve_signals(&mut self) -> Result<(), Fatal> {
-        while let Some(signal) = self.signals.receive().map_err(failed("cannot read signals"))? {
+        while let Some(signal) = self.signals.receive().map_err(fatal("cannot read signals"))? {
             match signal.number {
                 signals::HUP => {
                     info!("only core reads the configuration: send SIGHUP to the parent process");
@@ -243,7 +196,7 @@ fn settle(global: &Global, core: i32) -> Result<(), Fatal> {
         info!("Running as root, as roles_as_root asks for");
         RunAs::Unchanged
     } else {
-        RunAs::for_roles().map_err(failed("cannot find the user for roles"))?
+        RunAs::for_roles().map_err(fatal("cannot find the user for roles"))?
     };
     let drop = Drop { run_as, core, dumpable: resources::core_dumps() };
     Ok(rt::privs::bfd(&drop)?)

@@ -8,13 +8,14 @@ use crate::dump;
 use crate::pools::{MARKS, Pools, World};
 use crate::probes::{FIRST_TOKEN, TlsClient};
 use crate::report::{Report, ToCore};
-use crate::start::{self, EXIT_FATAL, EXIT_SOFTWARE, Fatal, Means, failed, set_comm};
+use crate::start::{self, Means, set_comm};
 use core::time::Duration;
 use ipc::codec::MAX_MESSAGE;
 use ipc::msg::checker::{CheckerSetup, CheckerToCore, CoreToChecker};
 use ipc::msg::{Dump, Generation, Hello, Role};
 use log::{error, info};
 use rt::channel::ChannelError;
+use rt::fatal::{self, Fatal, fatal};
 use rt::lateness::Lateness;
 use rt::log_sink::{self, Sinks};
 use rt::poll::{Loop, Ready};
@@ -36,13 +37,7 @@ const ADDRESSES: Token = Token(2);
 /// The checker role: runs until core says so or is gone. Returns the exit
 /// status.
 pub fn run(entered: Entered) -> i32 {
-    match Checker::start(entered).and_then(|mut role| role.run()) {
-        Ok(()) => 0,
-        Err(e) => {
-            error!("{e}");
-            e.status
-        }
-    }
+    fatal::exit_status(Checker::start(entered).and_then(|mut role| role.run()))
 }
 
 /// Everything the role owns.
@@ -75,28 +70,24 @@ impl Checker {
     fn start(entered: Entered) -> Result<Self, Fatal> {
         let limit = u32::try_from(MAX_MESSAGE).unwrap_or(u32::MAX);
         let mut core =
-            ToCore::new(entered.channel, limit).map_err(failed("cannot use the channel"))?;
+            ToCore::new(entered.channel, limit).map_err(fatal("cannot use the channel"))?;
         let Some(CoreToChecker::Hello(hello, log)) = core.recv_wait(FIRST_WORDS)? else {
-            return Err(Fatal { what: "core did not greet".into(), status: EXIT_SOFTWARE });
+            return Err(Fatal::for_now("core did not greet"));
         };
         if !hello.fits(Role::Checker) {
-            return Err(Fatal { what: "core is of another build".into(), status: EXIT_FATAL });
+            return Err(Fatal::for_good("core is of another build"));
         }
         log_sink::install(&Sinks::of_role(Role::Checker, &log));
         // A core that is gone shows in the next receive.
         let _ = core.send(&CheckerToCore::Hello(Hello::new(Role::Checker)));
-        let signals =
-            Signals::new(&signals::for_role()).map_err(failed("cannot handle signals"))?;
+        let signals = Signals::new(&signals::for_role()).map_err(fatal("cannot handle signals"))?;
         let first = core.recv_wait(FIRST_WORDS)?;
         let setup = match first {
             Some(CoreToChecker::Prepare(setup)) => Some(setup),
             // Core leaves before it has begun.
             Some(CoreToChecker::Shutdown) => None,
             _ => {
-                return Err(Fatal {
-                    what: "core gave no configuration".into(),
-                    status: EXIT_SOFTWARE,
-                });
+                return Err(Fatal::for_now("core gave no configuration"));
             }
         };
         let (pools, means) = match &setup {
@@ -110,9 +101,9 @@ impl Checker {
         if let Some(setup) = &setup {
             let _ = core.send(&CheckerToCore::Ready(setup.generation));
         }
-        let poll = Loop::new().map_err(failed("cannot open an event loop"))?;
-        poll.register(&core, CORE, Interest::READABLE).map_err(failed("cannot register"))?;
-        poll.register(&signals, SIGNALS, Interest::READABLE).map_err(failed("cannot register"))?;
+        let poll = Loop::new().map_err(fatal("cannot open an event loop"))?;
+        poll.register(&core, CORE, Interest::READABLE).map_err(fatal("cannot register"))?;
+        poll.register(&signals, SIGNALS, Interest::READABLE).map_err(fatal("cannot register"))?;
         let leaving = setup.is_none();
         let prepared = setup.map(|setup| {
             let tls = TlsClient::of(&setup).unwrap_or_else(|e| {
@@ -147,11 +138,11 @@ impl Checker {
             if interest != self.core_interest {
                 self.poll
                     .reregister(&self.report.core, CORE, interest)
-                    .map_err(failed("cannot register"))?;
+                    .map_err(fatal("cannot register"))?;
                 self.core_interest = interest;
             }
             let deadline = self.pools.as_ref().and_then(Pools::deadline);
-            self.poll.wait(deadline, &mut ready).map_err(failed("cannot wait"))?;
+            self.poll.wait(deadline, &mut ready).map_err(fatal("cannot wait"))?;
             let due = deadline.filter(|at| *at != Mono::ZERO);
             if let Some(late) = self.lateness.check(due, clock::now()) {
                 self.report.say(&CheckerToCore::Late(late));
@@ -203,7 +194,7 @@ impl Checker {
     }
 
     fn serve_signals(&mut self) -> Result<(), Fatal> {
-        while let Some(signal) = self.signals.receive().map_err(failed("cannot read signals"))? {
+        while let Some(signal) = self.signals.receive().map_err(fatal("cannot read signals"))? {
             match signal.number {
                 signals::HUP => {
                     info!("only core reads the configuration: send SIGHUP to the parent process");
@@ -286,7 +277,7 @@ impl Checker {
                 self.prepared = Some(Prepared { setup, tls });
                 CheckerToCore::Ready(generation)
             }
-            Err(reason) => CheckerToCore::Refused { generation, reason, status: EXIT_FATAL },
+            Err(reason) => CheckerToCore::Refused { generation, reason, status: fatal::FATAL },
         };
         self.say(answer);
     }

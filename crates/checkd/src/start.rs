@@ -4,59 +4,22 @@ use crate::addrs::Addresses;
 use crate::ipvs::Ipvs;
 use crate::marks::MarkTables;
 use crate::probes;
-use core::fmt;
 use ipc::msg::checker::CheckerSetup;
 use log::{error, info, warn};
 use model::Global;
 use model::lvs::{CheckKind, Checker};
-use rt::channel::ChannelError;
 use rt::client::PingGroups;
-use rt::privs::{Caps, Drop, PrivError, RunAs};
+use rt::fatal::{Fatal, fatal};
+use rt::privs::{Caps, Drop, RunAs};
 use rt::resources::{self, Resources};
 use rt::spawn;
 use std::io;
-
-/// Exit status: core must not try again.
-pub(crate) const EXIT_FATAL: i32 = 1;
-/// Exit status: a permission is missing.
-const EXIT_PERMISSION: i32 = 4;
-/// Exit status: an internal error; core may try again.
-pub(crate) const EXIT_SOFTWARE: i32 = 70;
 
 /// Descriptors for everything that is no check.
 const OWN_DESCRIPTORS: u64 = 64;
 
 /// Ports that need a privilege.
 const LOW_PORTS: u16 = 1024;
-
-/// Why the role ends.
-#[derive(Debug)]
-pub(crate) struct Fatal {
-    pub what: String,
-    pub status: i32,
-}
-
-impl fmt::Display for Fatal {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str(&self.what)
-    }
-}
-
-pub(crate) fn failed(what: &'static str) -> impl Fn(io::Error) -> Fatal {
-    move |e| Fatal { what: format!("{what}: {e}"), status: EXIT_SOFTWARE }
-}
-
-impl From<ChannelError> for Fatal {
-    fn from(e: ChannelError) -> Self {
-        Fatal { what: format!("channel to core: {e}"), status: EXIT_SOFTWARE }
-    }
-}
-
-impl From<PrivError> for Fatal {
-    fn from(e: PrivError) -> Self {
-        Fatal { what: e.to_string(), status: EXIT_PERMISSION }
-    }
-}
 
 /// What the role keeps for its checks when its privileges are gone.
 #[derive(Debug, Default)]
@@ -149,20 +112,20 @@ pub(crate) fn settle(setup: &CheckerSetup, core: i32) -> Result<(Ipvs, MarkTable
     for what in resources.apply() {
         error!("Unable to set {what}");
     }
-    let ipvs = Ipvs::open(global).map_err(failed("cannot open the sockets for IPVS"))?;
+    let ipvs = Ipvs::open(global).map_err(fatal("cannot open the sockets for IPVS"))?;
     if global.ipvs.required
         && !setup.lvs.virtual_servers.is_empty()
         && let Some(cause) = ipvs.missing()
     {
         let what = format!("IPVS: Can't initialize ipvs: {cause}");
-        return Err(Fatal { what, status: EXIT_FATAL });
+        return Err(Fatal::for_good(what));
     }
     let marks = MarkTables::open(global);
     let run_as = if global.roles_as_root {
         info!("Running as root, as roles_as_root asks for");
         RunAs::Unchanged
     } else {
-        RunAs::for_roles().map_err(failed("cannot find the user for roles"))?
+        RunAs::for_roles().map_err(fatal("cannot find the user for roles"))?
     };
     let drop = Drop { run_as, core, dumpable: resources::core_dumps() };
     let caps = caps(setup);

@@ -64,9 +64,8 @@ fn the_state_is_kept_before_and_after_a_reload(subject: &Subject) -> Result<()> 
     let mut daemon = Daemon::start(&lan.a, subject, &with(101))?;
     daemon.await_log("Entering MASTER STATE")?;
     let pid = daemon.role_pid(Role::Vrrp)?;
-    let file = |nth: u32, end: &str| -> PathBuf {
-        dir.join(format!("keepalived_vrrp.{pid}.{nth}.{end}"))
-    };
+    let file =
+        |nth: u32, end: &str| -> PathBuf { dir.join(format!("keepalived_vrrp.{pid}.{nth}.{end}")) };
     for (nth, before) in [(1, 101), (2, 102)] {
         daemon.reload(&with(before + 1))?;
         daemon.await_log("Reload complete")?;
@@ -120,7 +119,9 @@ fn the_state_of_every_role_is_kept() -> Result<()> {
     let text = |priority| {
         let save = format!("config_save_dir {}", dir.display());
         let vrrp = config_of(&save, &Instance::new(51, priority, &["192.0.2.100/24"]));
-        format!("{vrrp}\nbfd_instance b {{\n    neighbor_ip 192.0.2.9\n    source_ip 192.0.2.1\n}}\n")
+        format!(
+            "{vrrp}\nbfd_instance b {{\n    neighbor_ip 192.0.2.9\n    source_ip 192.0.2.1\n}}\n"
+        )
     };
     let mut daemon = Daemon::start(&lan.a, &Subject::ours()?, &text(101))?;
     daemon.await_log("Entering MASTER STATE")?;

@@ -7,6 +7,7 @@
 //! - [`signals`]: signals as a descriptor; their reset for programs that are executed.
 //! - [`channel`], [`fdpass`]: typed messages between core and a role; descriptors on top.
 //! - [`backlog`]: what core is told once it reads again.
+//! - [`fatal`]: why a role ends.
 //! - [`spawn`]: starting roles and scripts, collecting the ended ones.
 //! - [`privs`], [`resources`]: what a role may do; how it is scheduled and limited.
 //! - [`log_sink`]: where log lines go, without ever waiting for it.
@@ -20,6 +21,7 @@ pub mod channel;
 pub mod client;
 pub mod clock;
 mod exec;
+pub mod fatal;
 pub mod fdpass;
 pub mod lateness;
 pub mod linkbeat;

@@ -10,9 +10,9 @@ use ipc::msg::Hello;
 use ipc::msg::vrrp::{CoreToVrrp, VrrpSetup, VrrpToCore};
 use model::Global;
 use rt::channel::Channel;
-use rt::privs::{self, PrivError, RunAs};
+use rt::fatal::{self, Fatal, fatal};
+use rt::privs::{self, RunAs};
 use rt::resources::{self, Resources};
-use std::io;
 
 /// Longest message from core: a configuration.
 const MESSAGE_MAX: u32 = 256 * 1024 * 1024;
@@ -21,36 +21,7 @@ const FIRST_WORDS: Duration = Duration::from_secs(30);
 
 /// The vrrp role: runs until core says so or is gone. Returns the exit status.
 pub fn run(entered: rt::spawn::Entered) -> i32 {
-    match start(entered).and_then(|mut role| role.run()) {
-        Ok(()) => 0,
-        Err(e) => {
-            log::error!("{e}");
-            e.status
-        }
-    }
-}
-
-/// Why the role ends.
-#[derive(Debug)]
-pub(crate) struct Fatal {
-    what: String,
-    /// Exit status: 1 tells core not to try again, 4 that a permission is
-    /// missing, 70 that it may.
-    status: i32,
-}
-
-impl core::fmt::Display for Fatal {
-    fn fmt(&self, f: &mut core::fmt::Formatter<'_>) -> core::fmt::Result {
-        f.write_str(&self.what)
-    }
-}
-
-/// Makes a system error the end of the role.
-pub(crate) fn fatal(what: &'static str) -> impl Fn(io::Error) -> Fatal {
-    move |e| Fatal {
-        what: format!("{what}: {e}"),
-        status: if e.kind() == io::ErrorKind::PermissionDenied { 4 } else { 70 },
-    }
+    fatal::exit_status(start(entered).and_then(|mut role| role.run()))
 }
 
 fn start(entered: rt::spawn::Entered) -> Result<VrrpRole, Fatal> {
@@ -58,20 +29,20 @@ fn start(entered: rt::spawn::Entered) -> Result<VrrpRole, Fatal> {
         .map_err(fatal("cannot use the channel to core"))?;
     let first = core
         .recv_wait(FIRST_WORDS)
-        .map_err(|e| Fatal { what: format!("no greeting from core: {e}"), status: 70 })?;
+        .map_err(|e| Fatal::for_now(format!("no greeting from core: {e}")))?;
     let Some(CoreToVrrp::Hello(hello, log)) = first else {
-        return Err(Fatal { what: "core did not say hello".to_owned(), status: 70 });
+        return Err(Fatal::for_now("core did not say hello"));
     };
     if !hello.fits(Role::Vrrp) {
-        return Err(Fatal { what: "core is of another build".to_owned(), status: 1 });
+        return Err(Fatal::for_good("core is of another build"));
     }
     rt::log_sink::install(&rt::log_sink::Sinks::of_role(Role::Vrrp, &log));
     let _ = core.send(&VrrpToCore::Hello(Hello::new(Role::Vrrp)));
     let second = core
         .recv_wait(FIRST_WORDS)
-        .map_err(|e| Fatal { what: format!("no configuration from core: {e}"), status: 70 })?;
+        .map_err(|e| Fatal::for_now(format!("no configuration from core: {e}")))?;
     let Some(CoreToVrrp::Prepare(setup)) = second else {
-        return Err(Fatal { what: "core did not send a configuration".to_owned(), status: 70 });
+        return Err(Fatal::for_now("core did not send a configuration"));
     };
     let syncd = Syncd::open(&setup.global).map_err(fatal("cannot open a socket for IPVS"))?;
     confine(&setup, entered.core)?;
@@ -108,8 +79,5 @@ fn confine(setup: &VrrpSetup, core: i32) -> Result<(), Fatal> {
         false => RunAs::for_roles().map_err(fatal("cannot choose a user for the vrrp process"))?,
     };
     let dumpable = resources::core_dumps();
-    privs::vrrp(&privs::Drop { run_as, core, dumpable }).map_err(|e| Fatal {
-        status: if matches!(e, PrivError::Missing(_)) { 4 } else { 1 },
-        what: e.to_string(),
-    })
+    Ok(privs::vrrp(&privs::Drop { run_as, core, dumpable })?)
 }

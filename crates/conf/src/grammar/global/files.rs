@@ -5,10 +5,13 @@ use crate::lower::global;
 
 /// Keywords of configuration files and reloads.
 pub static RELOAD: &[Keyword] = &[
-    kw("config_save_dir", "Keep each configuration used, and the state around each reload, in this directory.")
-        .args(&[word("DIR")])
-        .acted()
-        .set(global::config_save_dir),
+    kw(
+        "config_save_dir",
+        "Keep each configuration used, and the state around each reload, in this directory.",
+    )
+    .args(&[word("DIR")])
+    .acted()
+    .set(global::config_save_dir),
     kw("tmp_config_directory", "A directory that exists; nothing is written to it.")
         .args(&[word("DIR")])
         .default("none")
