@@ -267,7 +267,7 @@ mod tests {
             let mut running = Vec::new();
             let mut now = Mono::ZERO;
             for (nth, (subject, end, seconds)) in (0u32..).zip(&adds) {
-                now = now + Duration::from_secs(*seconds);
+                now += Duration::from_secs(*seconds);
                 seen.extend(turns.add(*subject, nth).map(|job| (*subject, job)));
                 while let Some(s) = turns.start(now) {
                     seen.push((s.subject, s.job));
