@@ -62,7 +62,8 @@ impl Core {
         };
         for slot in &mut self.slots {
             let word = match slot.role {
-                Role::Core => continue,
+                // They have no state of their own.
+                Role::Core | Role::Monitor => continue,
                 Role::Vrrp => "vrrp",
                 Role::Checker => "check",
                 Role::Bfd => "bfd",
