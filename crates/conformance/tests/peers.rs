@@ -1,5 +1,6 @@
 //! Options of unicast peers, and what becomes of adverts that are not quite as configured.
 
+use std::net::Ipv6Addr;
 use std::time::Duration;
 
 use conformance::{Folder, Lan, VIP, on_both};
@@ -271,6 +272,37 @@ fn the_address_list_is_checked_once_when_told_so() -> Result<()> {
         let line = text.lines().find_map(|l| l.trim().strip_prefix("Address List: "));
         let count: u64 = line.and_then(|l| l.parse().ok()).unwrap_or(0);
         assert!(if all { count > 5 } else { count == 1 }, "{lines}: {text}");
+    }
+    Ok(())
+}
+
+/// Without an interface adverts leave from the address that was given, also where the kernel would
+/// choose another one. Version 2.2.7 of the reference wants an interface.
+#[test]
+fn without_an_interface_adverts_have_the_source_that_was_given() -> Result<()> {
+    let subject = &Subject::ours()?;
+    for (own, peer, vip) in [
+        ("192.0.2.7", "192.0.2.2", "192.0.2.100/24 dev eth0"),
+        ("2001:db8::7", "2001:db8::2", "2001:db8::100/64 dev eth0"),
+    ] {
+        let lan = Lan::new()?;
+        lan.a.add_addr("eth0", [192, 0, 2, 7], 24)?;
+        lan.a.add_addr("eth0", "2001:db8::7".parse::<Ipv6Addr>().unwrap(), 64)?;
+        let side = |priority, own: &str, peer: &str| {
+            Instance::new(51, priority, &[vip])
+                .with(format!("unicast_src_ip {own}"))
+                .with(format!("unicast_peer {{\n        {peer}\n    }}"))
+                .with("check_unicast_src")
+        };
+        let bare = |i: &Instance| config::file([i]).replace("    interface eth0\n", "");
+        let mut wire = Capture::adverts(&lan.b, "eth0")?;
+        let a = bare(&side(150, own, peer));
+        let _first = Daemon::start(&lan.a, subject, &a)?;
+        let (_, advert) = wire.await_advert(PATIENCE, |ad| ad.priority == 150)?;
+        assert_eq!(advert.src.to_string(), own);
+        let mut second = Daemon::start(&lan.b, subject, &bare(&side(100, peer, own)))?;
+        second.await_log(&format!("(VI_51) master set to {own}"))?;
+        assert_eq!(second.log.count("Entering MASTER STATE"), 0);
     }
     Ok(())
 }

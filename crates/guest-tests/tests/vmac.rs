@@ -85,3 +85,40 @@ on_both!(
     an_ipvlan_for_ipv6_has_the_address_that_the_kernel_makes_up,
     a_vmac_belongs_to_the_vrf_of_its_interface,
 );
+
+/// Adverts to peers go by the routing table of the VRF and are heard in it. The installed
+/// reference wants an interface.
+#[test]
+fn unicast_without_an_interface_stays_in_its_vrf() -> Result<()> {
+    let subject = &Subject::ours()?;
+    for (own, peer, vip) in [
+        ("192.0.2.1", "192.0.2.9", "192.0.2.100/24"),
+        ("2001:db8::1", "2001:db8::9", "2001:db8::100/64"),
+    ] {
+        let (a, b) = (guest_tests::host("a")?, guest_tests::host("b")?);
+        ip(&a, "link add red type vrf table 10")?;
+        ip(&a, "link set red up")?;
+        let switch = Switch::new()?;
+        switch.attach(&a, "eth0", &[])?;
+        ip(&a, "link set eth0 master red")?;
+        for addr in ["192.0.2.1/24", "2001:db8::1/64"] {
+            ip(&a, &format!("address add {addr} dev eth0"))?;
+        }
+        switch.attach(&b, "eth0", &["192.0.2.9/24", "2001:db8::9/64"])?;
+        let side = |priority, own: &str, peer: &str, dev: &str| {
+            Instance::new(51, priority, &[&format!("{vip}{dev}")])
+                .with(format!("unicast_src_ip {own}"))
+                .with(format!("unicast_peer {{\n        {peer}\n    }}"))
+        };
+        let first = lab::config::file([&side(100, own, peer, " dev eth0").with("vrf red")]);
+        let first = first.replace("    interface eth0\n", "");
+        let mut wire = Capture::new(&b, "eth0")?;
+        let mut first = Daemon::start(&a, subject, &first)?;
+        let (_, advert) = wire.await_advert(PATIENCE, |a| a.priority == 100)?;
+        assert_eq!(advert.src.to_string(), own);
+        let second = lab::config::file([&side(200, peer, own, "")]);
+        let _second = Daemon::start(&b, subject, &second)?;
+        first.await_log(&format!("Master received advert from {peer} with higher priority 200"))?;
+    }
+    Ok(())
+}

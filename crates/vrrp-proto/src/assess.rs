@@ -14,7 +14,7 @@ use crate::vmac::{SourceChange, VmacKey};
 use model::net::Address;
 use std::collections::HashSet;
 use std::sync::Arc;
-use types::InstanceId;
+use types::{Family, InstanceId};
 
 /// `IFA_F_NODAD`: no duplicate address detection (`linux/if_addr.h`).
 const IFA_F_NODAD: u32 = 0x02;
@@ -106,6 +106,20 @@ impl Node {
             let coming = lacks || self.vmacs.is_coming(&key);
             i.unbound = i.state == State::Init && link.is_some() && i.src.is_some() && coming;
             i.src = i.src.filter(|_| !lacks);
+        }
+        // Links of other addresses have the address of the interface below, too: neighbours are
+        // asked for in its name.
+        for key in VmacKey::all(&i.config).filter(|key| key.family == Family::V6) {
+            if self.vmacs.has_adverts(&key) {
+                continue;
+            }
+            let below = self.links.named(&key.parent);
+            let own = below.and_then(|l| l.source(Family::V6, |a| vips.contains_key(&a)));
+            let changes = self.vmacs.place_source(&key, own, &self.links);
+            if !changes.is_empty() {
+                self.firewall.set_links(self.vmacs.rules(&self.links), at.out);
+            }
+            at.out.actions.extend(changes.into_iter().map(source_action));
         }
         i.ifindex = if i.config.vmac_xmit_base { base } else { i.home };
         let vrf = i.config.vrf.as_deref().and_then(|n| self.links.named(n)).map(|l| l.index);

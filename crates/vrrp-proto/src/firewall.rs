@@ -7,6 +7,7 @@
 use crate::action::{Action, Out};
 use crate::links::{Links, is_link_local};
 use crate::node::{At, Node};
+use crate::vmac::{VmacKey, has_ipv6};
 use core::net::{IpAddr, Ipv6Addr};
 use model::net::Address;
 use model::{Global, VrrpInstance};
@@ -30,7 +31,7 @@ pub enum Part {
     HidesLinkLocalByName,
     /// Group reports of IPv4 VMACs leave by the interface below.
     Vmac4,
-    /// The same of IPv6 VMACs, which say nothing of routers and of their parent's address either.
+    /// The same of VMACs that have IPv6, which say nothing of routers and of their parent's address either.
     Vmac6,
 }
 
@@ -122,11 +123,13 @@ impl Firewall {
                 IpAddr::V6(_) if self.by_name(config, addr) => Part::HidesLinkLocalByName,
                 IpAddr::V6(_) => Part::HidesLinkLocal,
             }));
-            match config.family {
-                _ if config.vmac.is_none() => {}
-                Family::V4 if global.disable_local_igmp => {}
-                Family::V4 => _ = parts.insert(Part::Vmac4),
-                Family::V6 => _ = parts.insert(Part::Vmac6),
+            let vmac = config.vmac.is_some();
+            if vmac && config.family == Family::V4 && !global.disable_local_igmp {
+                parts.insert(Part::Vmac4);
+            }
+            let mut keys = VmacKey::all(config).filter(|key| !key.ipvlan);
+            if vmac && has_ipv6(config) || keys.any(|key| key.family == Family::V6) {
+                parts.insert(Part::Vmac6);
             }
         }
         let rules = Rules {

@@ -152,7 +152,7 @@ impl Sockets {
         for advert in &out.adverts {
             let Some(Some(socket)) = self.table.get(advert.socket.index()) else { continue };
             let kind = sender_for(&socket.key, advert);
-            let to = destination(advert);
+            let to = destination(&socket.key, advert);
             match self.senders.iter_mut().find(|s| s.kind == kind) {
                 Some(sender) => {
                     sender.queue.push(to, out.packet(advert));
@@ -253,12 +253,13 @@ fn sender_for(key: &SocketKey, advert: &SendAdvert) -> Sender {
     }
 }
 
-fn destination(advert: &SendAdvert) -> To {
-    match advert.ifindex {
-        Some(index) => {
-            let source = Some(advert.src).filter(IpAddr::is_ipv6);
-            To::Via { addr: advert.dst, ifindex: index.0, source }
-        }
-        None => To::Ip(advert.dst),
+/// Without an interface the routing table decides, that of the VRF if there is one; IPv6 has its
+/// source told in any case.
+fn destination(key: &SocketKey, advert: &SendAdvert) -> To {
+    let ifindex = advert.ifindex.or(key.vrf);
+    let source = Some(advert.src).filter(IpAddr::is_ipv6);
+    match (ifindex, source) {
+        (None, None) => To::Ip(advert.dst),
+        _ => To::Via { addr: advert.dst, ifindex: ifindex.unwrap_or_default().0, source },
     }
 }

@@ -15,7 +15,7 @@ use std::collections::BTreeMap;
 use std::sync::Arc;
 use types::{Family, IfIndex, InstanceId, Mono};
 
-pub use wish::VmacKey;
+pub use wish::{VmacKey, has_ipv6};
 use wish::{Wish, generated, link_local};
 
 /// How long a link that could not be made is left alone.
@@ -95,9 +95,7 @@ impl Vmacs {
         self.order.clear();
         for (id, config) in instances {
             let own = VmacKey::own(config);
-            let addrs = config.vips.iter().chain(&config.evips);
-            let keys = own.clone().into_iter().chain(addrs.filter_map(|a| VmacKey::of(config, a)));
-            for key in keys {
+            for key in VmacKey::all(config) {
                 let wish = Wish::new(&key, own.as_ref() == Some(&key), config, global);
                 let vmac = self.all.entry(key.clone()).or_insert_with(|| {
                     let same = |v: &Vmac| v.wish.replaces(&wish);
@@ -107,6 +105,7 @@ impl Vmacs {
                         None => Vmac::new(wish.clone()),
                     }
                 });
+                vmac.wish.adverts |= wish.adverts;
                 vmac.wish.ipv6 |= wish.ipv6;
                 vmac.wish.copies_source |= wish.copies_source;
                 if vmac.users.is_empty() {
@@ -174,16 +173,18 @@ impl Vmacs {
         let vmacs = self.all.iter().filter(|(_, v)| v.wish.kind.mac().is_some());
         vmacs.flat_map(|(key, vmac)| {
             let parent = links.named(&key.parent).map(|l| l.index);
-            let used = vmac.progress.index().zip(parent).map(|(vmac, parent)| Element::Vmac {
-                family: key.family,
-                vmac,
-                parent,
+            // One for IPv4 may have IPv6 as well.
+            let six = (key.family == Family::V4 && vmac.wish.ipv6).then_some(Family::V6);
+            let families = core::iter::once(key.family).chain(six);
+            let used = vmac.progress.index().zip(parent).into_iter();
+            let used = used.flat_map(move |(vmac, parent)| {
+                families.clone().map(move |family| Element::Vmac { family, vmac, parent })
             });
             let source = vmac.source.and_then(|(prefix, on)| match prefix.addr {
                 IpAddr::V6(addr) => Some(Element::Source(addr, on)),
                 IpAddr::V4(_) => None,
             });
-            used.into_iter().chain(source)
+            used.chain(source)
         })
     }
 
@@ -338,6 +339,11 @@ impl Vmacs {
                 }
             }
         })
+    }
+
+    /// Whether some instance sends adverts from the link.
+    pub fn has_adverts(&self, key: &VmacKey) -> bool {
+        self.all.get(key).is_some_and(|v| v.wish.adverts)
     }
 
     /// What is to change so that links can send from `source`, the address of an interface.

@@ -36,6 +36,12 @@ impl VmacKey {
         Some(VmacKey { ipvlan: config.ipvlan.is_some(), ..key })
     }
 
+    /// Every link of an instance, that for adverts first; some more than once.
+    pub fn all(config: &VrrpInstance) -> impl Iterator<Item = Self> {
+        let addrs = config.vips.iter().chain(&config.evips);
+        Self::own(config).into_iter().chain(addrs.filter_map(|a| Self::of(config, a)))
+    }
+
     /// The link for one address of an instance: that for adverts, or one on another interface
     /// (`use_vmac` of the address, `use_vmac_addr`). An ipvlan is for adverts alone: it has the MAC
     /// of the interface anyway.
@@ -59,6 +65,8 @@ pub struct Wish {
     pub given: Option<Arc<str>>,
     pub prefix: String,
     pub group: Option<u32>,
+    /// An instance sends adverts from it.
+    pub adverts: bool,
     /// IPv6 is needed on it.
     pub ipv6: bool,
     /// It carries the link-local address of the interface below, to send from.
@@ -69,8 +77,7 @@ pub struct Wish {
 
 impl Wish {
     pub fn new(key: &VmacKey, own: bool, config: &VrrpInstance, global: &Global) -> Self {
-        let mut addrs = config.vips.iter().chain(&config.evips);
-        let ipv6 = key.family == Family::V6 || addrs.any(|a| a.prefix.family() == Family::V6);
+        let ipv6 = key.family == Family::V6 || own && has_ipv6(config);
         let standard = match key.family {
             Family::V4 => [0, 0, 0x5e, 0, 1, key.vrid],
             Family::V6 => [0, 0, 0x5e, 0, 2, key.vrid],
@@ -80,6 +87,7 @@ impl Wish {
             given: None,
             prefix: global.vmac_prefix.clone(),
             group: None,
+            adverts: own,
             ipv6,
             copies_source: key.family == Family::V6
                 && !key.ipvlan
@@ -111,6 +119,11 @@ impl Wish {
     pub fn replaces(&self, new: &Wish) -> bool {
         self.kind.is_like(new.kind) && self.given == new.given && self.prefix == new.prefix
     }
+}
+
+/// Whether an instance has an IPv6 address.
+pub fn has_ipv6(config: &VrrpInstance) -> bool {
+    config.vips.iter().chain(&config.evips).any(|a| a.prefix.family() == Family::V6)
 }
 
 /// The address with the prefix length of link-local ones.
