@@ -236,6 +236,14 @@ impl World {
     fn change_address(&mut self, h: usize, prefix: Prefix, there: bool) -> bool {
         let host = &mut self.hosts[h];
         let changed = if there { host.kernel.insert(prefix) } else { host.kernel.remove(&prefix) };
+        if changed && !there && prefix.addr.is_ipv6() {
+            // An IPv6 address is told of a while after it came, and not at all once it is gone.
+            self.coming.retain(|_, c| {
+                !matches!(c, Coming::News { host, fact, there: true, .. }
+                    if (*host, fact.prefix) == (h, prefix))
+            });
+        }
+        let host = &self.hosts[h];
         if changed {
             let life = host.life;
             let at = self.news_time(h);
