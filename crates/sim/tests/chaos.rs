@@ -1,5 +1,5 @@
-//! Seeds of chaos. `SIM_SEEDS=10000 cargo test -p ka-sim --release` runs more
-//! of them, `SIM_SEED=n` runs a single one.
+//! Seeds of chaos. `SIM_SEEDS=n cargo test -p ka-sim --release` runs more or
+//! fewer of them, `SIM_SEED=n` runs a single one.
 
 use std::thread;
 
@@ -12,7 +12,7 @@ fn in_every_quiet_moment_one_master_holds_the_addresses() {
     if let Some(seed) = number("SIM_SEED") {
         return sim::chaos::run(seed, 4).unwrap();
     }
-    let seeds = number("SIM_SEEDS").unwrap_or(256);
+    let seeds = number("SIM_SEEDS").unwrap_or(10_000);
     let threads = thread::available_parallelism().map_or(1, |n| n.get() as u64);
     let workers: Vec<_> = (0..threads)
         .map(|t| {
