@@ -67,6 +67,57 @@ fn too_much_realtime_is_logged(subject: &Subject) -> Result<()> {
     Ok(())
 }
 
+/// The vrrp process has what was asked for; the parent stays as it was.
+fn processes_are_as_configured(subject: &Subject) -> Result<()> {
+    let lan = Lan::new()?;
+    let text = config(
+        "process_name k_core\n    vrrp_process_name k_vrrp\n    vrrp_rt_priority 7\n    \
+         vrrp_rlimit_rttime 50000\n    vrrp_cpu_affinity 1\n    vrrp_no_swap",
+    );
+    let mut daemon = Daemon::start(&lan.a, subject, &text)?;
+    daemon.await_log("Entering MASTER STATE")?;
+    let (core, vrrp) = (daemon.pid(), daemon.role_pid(Role::Vrrp)?);
+    assert_eq!((proc(core, "comm")?.trim(), proc(vrrp, "comm")?.trim()), ("k_core", "k_vrrp"));
+    assert_eq!(policy(vrrp)?, (ROUND_ROBIN.to_string(), "7".to_string()));
+    assert_eq!(cpus(vrrp)?, "1");
+    let limits = proc(vrrp, "limits")?;
+    let limit = limits.lines().find(|line| line.starts_with("Max realtime timeout"));
+    let limit: Vec<_> = limit.unwrap_or("").split_whitespace().skip(3).collect();
+    assert_eq!(limit[0], "25000", "half of it is where SIGXCPU comes: {limits}");
+    assert!(locked(vrrp)? > 0, "no memory is locked");
+    assert_eq!((locked(core)?, policy(core)?.1), (0, "0".to_string()));
+    Ok(())
+}
+
+fn a_nice_value_is_the_processes(subject: &Subject) -> Result<()> {
+    let lan = Lan::new()?;
+    let text = config("process_names\n    vrrp_priority -7");
+    let mut daemon = Daemon::start(&lan.a, subject, &text)?;
+    daemon.await_log("Entering MASTER STATE")?;
+    let vrrp = daemon.role_pid(Role::Vrrp)?;
+    assert_eq!(proc(vrrp, "comm")?.trim(), "keepalived_vrrp");
+    let nice = |pid| -> Result<String> {
+        let stat = proc(pid, "stat")?;
+        let rest = stat.rsplit_once(") ").map_or("", |(_, rest)| rest);
+        Ok(rest.split(' ').nth(19 - 3).unwrap_or("").to_string())
+    };
+    assert_eq!((nice(vrrp)?.as_str(), nice(daemon.pid())?.as_str()), ("-7", "0"));
+    Ok(())
+}
+
+fn proc(pid: i32, file: &str) -> Result<String> {
+    let path = format!("/proc/{pid}/{file}");
+    std::fs::read_to_string(&path).context(|| format!("cannot read {path}"))
+}
+
+/// Locked memory of a process in KiB.
+fn locked(pid: i32) -> Result<u32> {
+    let status = proc(pid, "status")?;
+    let line = status.lines().find_map(|line| line.strip_prefix("VmLck:"));
+    let number = line.and_then(|line| line.split_whitespace().next()?.parse().ok());
+    number.ok_or_else(|| Error::new("no VmLck"))
+}
+
 fn a_reload_moves_the_process_to_other_cpus(subject: &Subject) -> Result<()> {
     let lan = Lan::new()?;
     let mut daemon = Daemon::start(&lan.a, subject, &config("router_id a"))?;
@@ -87,6 +138,8 @@ fn a_reload_moves_the_process_to_other_cpus(subject: &Subject) -> Result<()> {
 on_both!(
     a_process_that_is_served_late_raises_its_priority,
     too_much_realtime_is_logged,
+    processes_are_as_configured,
+    a_nice_value_is_the_processes,
     a_reload_moves_the_process_to_other_cpus,
 );
 

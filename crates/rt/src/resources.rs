@@ -233,9 +233,15 @@ fn set_affinity(thread: i32, cpus: &[usize]) -> io::Result<()> {
 }
 
 /// Locks all memory. The limit goes first: without privilege, memory to come would be refused
-/// beyond it.
+/// beyond it. Where the limit may not be raised (a container without `CAP_SYS_RESOURCE`), what
+/// there is now is locked, and the error says so.
 fn lock_memory() -> io::Result<()> {
     use nix::sys::mman::{MlockAllFlags, mlockall};
-    set_limit(Resource::RLIMIT_MEMLOCK, libc::RLIM_INFINITY)?;
-    Ok(mlockall(MlockAllFlags::MCL_CURRENT | MlockAllFlags::MCL_FUTURE)?)
+    let raised = set_limit(Resource::RLIMIT_MEMLOCK, libc::RLIM_INFINITY);
+    let present = MlockAllFlags::MCL_CURRENT;
+    mlockall(if raised.is_ok() { present | MlockAllFlags::MCL_FUTURE } else { present })?;
+    raised.map_err(|e| {
+        let what = "only memory in use at the start is locked: the limit cannot be raised";
+        io::Error::new(e.kind(), format!("{what} ({e}), CAP_SYS_RESOURCE is needed"))
+    })
 }
