@@ -37,6 +37,15 @@ impl Audience {
             Audience::Lvs => "lvs ",
         }
     }
+
+    /// What its keyword begins with.
+    const fn prefix(self) -> &'static str {
+        match self {
+            Audience::All => "",
+            Audience::Vrrp => "vrrp_",
+            Audience::Lvs => "lvs_",
+        }
+    }
 }
 
 /// A configured FIFO with its reader.
@@ -55,6 +64,7 @@ pub struct Reader<'c> {
 pub struct Created {
     path: PathBuf,
     made: bool,
+    audience: Audience,
 }
 
 /// An open FIFO. Removed on drop when this run made it.
@@ -62,7 +72,6 @@ pub struct Created {
 pub struct Fifo {
     at: Created,
     file: File,
-    audience: Audience,
     lost: Losses,
 }
 
@@ -119,7 +128,12 @@ impl Losses {
 impl Fifo {
     /// Makes the FIFO, or accepts one that is there and ours; `None` when it
     /// cannot be used, which was logged.
-    pub fn create(fifo: &model::global::Fifo, default: Option<&ScriptUser>) -> Option<Created> {
+    pub fn create(
+        fifo: &model::global::Fifo,
+        audience: Audience,
+        default: Option<&ScriptUser>,
+    ) -> Option<Created> {
+        let prefix = audience.prefix();
         let path = PathBuf::from(&fifo.path);
         let owner = fifo.owner.as_ref().or(default);
         // The daemon's umask makes it 0600 by default.
@@ -132,7 +146,7 @@ impl Fifo {
                 {
                     warn!("Cannot give notify fifo {} to {}: {e}", fifo.path, o.name);
                 }
-                Some(Created { path, made: true })
+                Some(Created { path, made: true, audience })
             }
             Err(nix::errno::Errno::EEXIST) => {
                 let ours = std::fs::symlink_metadata(&path).is_ok_and(|m| {
@@ -141,13 +155,13 @@ impl Fifo {
                         && (uid == Uid::effective().as_raw() || owner.is_some_and(|o| o.uid == uid))
                 });
                 if !ours {
-                    info!("FIFO {} is not a fifo we own - not using", fifo.path);
+                    info!("{prefix}FIFO {} is not a fifo we own - not using", fifo.path);
                     return None;
                 }
-                Some(Created { path, made: false })
+                Some(Created { path, made: false, audience })
             }
             Err(e) => {
-                info!("Unable to create notify fifo {}: {e}", fifo.path);
+                info!("Unable to create {prefix}notify fifo {}: {e}", fifo.path);
                 None
             }
         }
@@ -156,7 +170,7 @@ impl Fifo {
     /// Writes one line that is meant for `to`. When the pipe is full the line is lost, as ever; that
     /// is counted, and logged when it begins and when it is over.
     pub fn write(&mut self, line: &str, to: Audience) {
-        if !self.audience.hears(to) {
+        if !self.at.audience.hears(to) {
             return;
         }
         let path = self.at.path.display();
@@ -177,16 +191,17 @@ impl Fifo {
 impl Created {
     /// Opens it for reading too, so that lines wait for a reader and writing
     /// never fails for want of one.
-    pub fn open(self, audience: Audience) -> Option<Fifo> {
+    pub fn open(self) -> Option<Fifo> {
         let opened = OpenOptions::new()
             .read(true)
             .write(true)
             .custom_flags(nix::libc::O_NONBLOCK | nix::libc::O_NOFOLLOW)
             .open(&self.path);
         match opened {
-            Ok(file) => Some(Fifo { at: self, file, audience, lost: Losses::default() }),
+            Ok(file) => Some(Fifo { at: self, file, lost: Losses::default() }),
             Err(e) => {
-                info!("Unable to open notify fifo {}: {e}", self.path.display());
+                let prefix = self.audience.prefix();
+                info!("Unable to open {prefix}notify fifo {}: {e}", self.path.display());
                 None
             }
         }
@@ -211,7 +226,7 @@ mod tests {
     fn lines_wait_for_a_reader_and_the_fifo_goes_with_its_maker() {
         let path = std::env::temp_dir().join(format!("ka-fifo-{}", std::process::id()));
         let config = model::global::Fifo { path: path.to_string_lossy().into_owned(), owner: None };
-        let mut fifo = Fifo::create(&config, None).unwrap().open(Audience::Vrrp).unwrap();
+        let mut fifo = Fifo::create(&config, Audience::Vrrp, None).unwrap().open().unwrap();
         fifo.write("INSTANCE \"a\" MASTER 1\n", Audience::Vrrp);
         fifo.write("VS [192.0.2.1]:tcp:80 UP\n", Audience::Lvs);
         let mut buf = [0; 100];
@@ -220,7 +235,7 @@ mod tests {
         let n = reader.read(&mut buf).unwrap();
         assert_eq!(&buf[..n], b"INSTANCE \"a\" MASTER 1\n");
         // A second user of the same FIFO does not remove it.
-        drop(Fifo::create(&config, None).unwrap().open(Audience::All).unwrap());
+        drop(Fifo::create(&config, Audience::All, None).unwrap().open().unwrap());
         assert!(path.exists());
         drop(fifo);
         assert!(!path.exists());
@@ -230,7 +245,7 @@ mod tests {
     fn a_full_pipe_loses_lines_and_counts_them() {
         let path = std::env::temp_dir().join(format!("ka-fifo-full-{}", std::process::id()));
         let config = model::global::Fifo { path: path.to_string_lossy().into_owned(), owner: None };
-        let mut fifo = Fifo::create(&config, None).unwrap().open(Audience::All).unwrap();
+        let mut fifo = Fifo::create(&config, Audience::All, None).unwrap().open().unwrap();
         let line = "x".repeat(4096);
         for _ in 0..20 {
             fifo.write(&line, Audience::Vrrp);
@@ -259,7 +274,7 @@ mod tests {
         let path = std::env::temp_dir().join(format!("ka-fifo-file-{}", std::process::id()));
         std::fs::write(&path, "x").unwrap();
         let config = model::global::Fifo { path: path.to_string_lossy().into_owned(), owner: None };
-        assert!(Fifo::create(&config, None).is_none());
+        assert!(Fifo::create(&config, Audience::All, None).is_none());
         assert!(path.exists());
         std::fs::remove_file(path).unwrap();
     }

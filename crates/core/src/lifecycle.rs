@@ -102,6 +102,8 @@ impl Core {
     ) -> Option<Mono> {
         let now = clock::now();
         let script = self.config.scripts.get(id?.index())?;
+        let word = if purpose == Purpose::Startup { "startup" } else { "shutdown" };
+        info!("Running {word} script {}", script.path);
         self.scripts.start(now, script, &[], Some(timeout), purpose).ok()?;
         Some(now + timeout + TERM_GRACE + SCRIPT_LINGER)
     }

@@ -370,6 +370,8 @@ impl Core {
             Purpose::Shutdown => self.shutdown_script_ended(outcome),
             Purpose::Notify(Some(turn)) => self.turn_ended(*turn),
             Purpose::Notify(None) => {}
+            // A reload or stop ends it, which is nothing to be told of.
+            Purpose::FifoReader(_) if outcome.told => {}
             Purpose::FifoReader(word) => info!("{word}notify fifo script terminated"),
             Purpose::Check(pid, run) => self.check_ended(*pid, *run, outcome),
             // An id of an earlier configuration means nothing in this one.

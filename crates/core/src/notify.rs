@@ -291,15 +291,14 @@ impl Core {
         let now = clock::now();
         let global = &self.config.global;
         for reader in readers(global) {
-            let Some(created) = Fifo::create(reader.fifo, global.script_user.as_ref()) else {
-                continue;
-            };
+            let owner = global.script_user.as_ref();
+            let Some(created) = Fifo::create(reader.fifo, reader.audience, owner) else { continue };
             if let Some(script) = reader.script.and_then(|id| self.config.scripts.get(id.index())) {
                 let path = [reader.fifo.path.clone()];
                 let purpose = Purpose::FifoReader(reader.audience.word());
                 let _ = self.scripts.start(now, script, &path, None, purpose);
             }
-            self.notifications.fifos.extend(created.open(reader.audience));
+            self.notifications.fifos.extend(created.open());
         }
     }
 

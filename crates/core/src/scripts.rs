@@ -58,6 +58,8 @@ pub struct Outcome {
     pub exit: Exit,
     /// It was ended because its time was over.
     pub timed_out: bool,
+    /// It was told to end by [`Runner::end`].
+    pub told: bool,
 }
 
 /// The running scripts, each with the tag of its purpose.
@@ -212,7 +214,9 @@ impl<T: Clone + PartialEq> Runner<T> {
                 _ => {}
             }
         }
-        Some((process.tag, Outcome { exit, timed_out: process.timed_out }))
+        let timed_out = process.timed_out;
+        let told = process.stage != Stage::Running && !timed_out;
+        Some((process.tag, Outcome { exit, timed_out, told }))
     }
 
     /// Ends the scripts whose tag fits: SIGTERM now, SIGKILL after `grace`.
@@ -337,7 +341,7 @@ mod tests {
         let exit = end_of(pid);
         assert_eq!(exit, Exit::Signal(9));
         let (tag, outcome) = r.ended(pid, exit).unwrap();
-        assert_eq!((tag, outcome.timed_out), (9, true));
+        assert_eq!((tag, outcome.timed_out, outcome.told), (9, true, false));
         assert!(r.is_empty() && r.deadline().is_none());
     }
 

@@ -228,7 +228,7 @@ impl Tracker {
 
     /// A script could not even be started: a failure as any other.
     pub fn not_started(&mut self, track: TrackId) -> Option<Change> {
-        self.script_ended(track, Outcome { exit: Exit::Status(127), timed_out: false })
+        self.script_ended(track, Outcome { exit: Exit::Status(127), timed_out: false, told: false })
     }
 }
 
