@@ -89,7 +89,7 @@ fn addresses_have_their_options() {
     assert_eq!(a.peer, Some(prefix("192.0.2.2/32")));
     assert_eq!(a.track_group.as_deref(), Some("tg"));
     let a = address("2001:db8::1/64 home mngtmpaddr noprefixroute autojoin preferred_lft 60");
-    assert_eq!((a.flags, a.preferred_lft), (0x10 | 0x100 | 0x200 | 0x400, Some(60)));
+    assert_eq!((a.flags, a.preferred_lft), (0x02 | 0x10 | 0x100 | 0x200 | 0x400, Some(60)));
     assert_eq!(address("2001:db8::1/64 preferred_lft forever").preferred_lft, Some(u32::MAX));
 }
 
@@ -142,6 +142,11 @@ fn options_that_do_not_fit_are_left_out() {
         "an address with a peer takes no prefix length - ignoring the length",
     );
     assert_eq!(a.prefix.len, 32);
+    // The address stays without what does not fit, as in the reference.
+    let a = kept("192.0.2.1 peer 192.0.2.2/24", "peer 192.0.2.2/24 is no address - ignoring it");
+    assert_eq!(a.peer, None);
+    let a = kept("192.0.2.1 peer 192.0.2.2 peer 192.0.2.3", "a second peer 192.0.2.3 - ignoring it");
+    assert_eq!(a.peer, Some(prefix("192.0.2.2/32")));
     kept("192.0.2.1 track_group none", "track_group none is not defined - ignoring it");
 }
 
@@ -222,6 +227,7 @@ fn routes_that_cannot_be_are_dropped() {
     dropped("10.0.0.0/8 dev eth0 table none", "routing table none is unknown");
     dropped("10.0.0.0/8 dev eth0 expires 10", "expires is for IPv6 routes");
     dropped("10.0.0.0/8 dev eth0 encap ip tos 1", "encap ip needs dst or id");
+    dropped("10.0.0.0/8 dev eth0 congctl lock", "congctl lock needs the name of an algorithm");
     dropped("10.0.0.0/8 dev eth0 rtt 1e3s", "route rtt '1e3s' is invalid");
     dropped("10.0.0.0/8 dev eth0 quickack 2", "route quickack '2' is invalid");
     dropped("10.0.0.0/8 vrf eth0", "interface eth0 is not a VRF");

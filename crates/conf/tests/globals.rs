@@ -101,7 +101,12 @@ fn a_mask_of_modes_is_a_number_or_names() {
     assert_eq!(global("umask 0x12").umask, Some(0o022));
     assert_eq!(global("umask IWGRP|IROTH").umask, Some(0o024));
     assert_eq!(said_of("umask 0999", "umask 0999 is not a file mode - ignoring").umask, None);
-    assert_eq!(said_of("umask IRUSR|FOO", "umask has no bit FOO - ignoring").umask, None);
+    assert_eq!(global("umask IWGRP | IROTH").umask, Some(0o024));
+    assert_eq!(said_of("umask IRUSR|FOO", "umask has no bit 'FOO' - ignoring").umask, None);
+    assert_eq!(said_of("umask IRUSR|", "umask has no bit '' - ignoring").umask, None);
+    let two = "umask has no bit 'IRUSR IWGRP' - ignoring";
+    assert_eq!(said_of("umask IRUSR IWGRP", two).umask, None);
+    assert_eq!(said_of("umask 022 7", "umask 022 7 is not a file mode - ignoring").umask, None);
 }
 
 #[test]
@@ -195,7 +200,8 @@ fn groups_of_paced_interfaces() {
     let loaded = read(
         "garp_group {\ngarp_interval 0.1\ninterface eth0\n}\n\
          garp_group {\ngna_interval 0.2\ninterfaces { eth0 eth1\nvrrp.9 }\n}\n\
-         garp_group {\ninterface eth1\n}\n",
+         garp_group {\ninterface eth1\n}\n\
+         garp_group {\ngarp_interval 0\n}\n",
     );
     assert_eq!(
         counted(&loaded),
@@ -207,7 +213,8 @@ fn groups_of_paced_interfaces() {
         ]
     );
     let groups = &loaded.model.vrrp.garp_groups;
-    assert_eq!((groups[0].garp_interval, groups.len()), (Some(Duration::from_millis(100)), 2));
+    assert_eq!((groups[0].garp_interval, groups.len()), (Some(Duration::from_millis(100)), 3));
+    assert_eq!(groups[2].garp_interval, Some(Duration::ZERO), "it overrides vrrp_garp_interval");
     assert_eq!(groups[1].interfaces, ["eth1"]);
 }
 

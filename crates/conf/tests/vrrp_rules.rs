@@ -564,3 +564,41 @@ fn the_sync_daemon_follows_an_instance_that_exists() {
     assert_eq!(loaded.exit_status_for_test(), 5);
     assert_eq!(loaded.model.global.ipvs.sync_daemon, None);
 }
+
+/// Each case was seen to be an error of the reference as well.
+#[test]
+fn what_is_said_twice_or_does_not_fit_is_an_error() {
+    let a = corrected("use_vmac vv.1\nuse_vmac vv.2", "use_vmac has a name already");
+    assert_eq!(a.vmac.unwrap().name.as_deref(), Some("vv.1"));
+    let macs = "use_vmac 02:00:00:00:00:01\nuse_vmac 02:00:00:00:00:02";
+    let a = corrected(macs, "use_vmac has a MAC already");
+    assert_eq!(a.vmac.unwrap().mac, Some([2, 0, 0, 0, 0, 1]));
+    corrected("notify_deleted\nnotify_deleted", "(A) notify_deleted is given twice - ignoring");
+    let text = "(A) kernel_rx_buf_size takes one number - ignoring";
+    assert_eq!(corrected("kernel_rx_buf_size 1 2", text).kernel_rx_buf_size, None);
+    let none = "(A) Authentication specified but no password given. Ignoring";
+    assert_eq!(corrected("authentication {\nauth_type PASS\nauth_pass \"\"\n}", none).auth, None);
+    let loaded = read(&in_instance("use_ipvlan ::1"));
+    let texts = [
+        "(A) the address ::1/128 of use_ipvlan is not of IPv4 - ignoring it",
+        "(A) use_ipvlan needs an address for IPv4 - the instance stays in FAULT",
+    ];
+    assert_eq!(counted(&loaded), texts);
+}
+
+#[test]
+fn lines_of_use_vmac_add_up() {
+    let loaded = read(&in_instance("use_vmac vv.1\nuse_vmac 02:00:00:00:00:01\nuse_vmac group 4"));
+    assert_eq!(counted(&loaded), [""; 0]);
+    let vmac = loaded.model.vrrp.instances[0].vmac.clone().unwrap();
+    assert_eq!((vmac.name.as_deref(), vmac.group), (Some("vv.1"), Some(4)));
+    assert_eq!(vmac.mac, Some([2, 0, 0, 0, 0, 1]));
+}
+
+#[test]
+fn a_refresh_may_be_as_rare_as_one_likes() {
+    let loaded = read(&in_instance("garp_master_refresh 86400"));
+    assert_eq!(counted(&loaded), [""; 0]);
+    let garp = &loaded.model.vrrp.instances[0].garp;
+    assert_eq!(garp.master_refresh, Duration::from_hours(24));
+}

@@ -345,6 +345,7 @@ static LINKS: &[Keyword] = &[
         .args(&[int(1, u32::MAX as i64)])
         .default("vrrp_rx_bufs_policy")
         .invalid("({name}) {kw} '{}' is invalid - ignoring")
+        .refuse_extra("({name}) {kw} takes one number - ignoring")
         .acted()
         .set(|cx, a| {
             let bytes = a.opt_num(0);
@@ -395,7 +396,7 @@ static PACING: &[Keyword] = &[
             }
         }),
     kw("garp_master_refresh", "Seconds between refreshes while master; 0: none.")
-        .args(&[int(0, 4294).lenient()])
+        .args(&[int(0, u32::MAX as i64).lenient()])
         .default("vrrp_garp_master_refresh")
         .invalid("({name}) {kw} '{}' is invalid - no refresh")
         .or_use(0)

@@ -28,7 +28,7 @@ pub static PACING: &[Keyword] = &[
         .acted()
         .set(|cx, a| cx.build.global.garp.master_repeat = global::at_least_one(cx, a)),
     kw("vrrp_garp_master_refresh", "Seconds between refreshes while master; 0: none.")
-        .args(&[int(0, 4294).lenient()])
+        .args(&[int(0, u32::MAX as i64).lenient()])
         .default("0")
         .invalid("{kw} '{}' is invalid - no refresh")
         .or_use(0)

@@ -112,7 +112,9 @@ pub fn umask(cx: &mut Cx<'_>, a: &Args<'_>) {
         ("IWOTH", 0o002),
         ("IXOTH", 0o001),
     ];
-    let word = a.str(0);
+    // `IRUSR | IWGRP` is as good as `IRUSR|IWGRP`.
+    let all = a.from(0).collect::<Vec<_>>().join(" ");
+    let word = all.as_str();
     if word.starts_with(|c: char| c.is_ascii_digit()) {
         let style = IntStyle { lenient: false, any_base: true };
         match value::integer(word, 0, 0o777, style) {
@@ -126,9 +128,9 @@ pub fn umask(cx: &mut Cx<'_>, a: &Args<'_>) {
         return;
     }
     let mut mask = 0;
-    for name in a.from(0).flat_map(|w| w.split('|')).filter(|n| !n.is_empty()) {
+    for name in word.split('|').map(str::trim) {
         let Some((_, bit)) = BITS.iter().find(|(n, _)| *n == name) else {
-            cx.error(Code::BadValue, a.span(0), format!("umask has no bit {name} - ignoring"));
+            cx.error(Code::BadValue, a.span(0), format!("umask has no bit '{name}' - ignoring"));
             return;
         };
         mask |= bit;

@@ -66,7 +66,7 @@ pub fn static_address(cx: &mut Cx<'_>, a: &Args<'_>) {
 fn entry(cx: &mut Cx<'_>, a: &Args<'_>, place: Place, options: &'static [Keyword]) {
     let Some(prefix) = prefix(cx, a) else { return };
     let mut made = Address::plain(prefix);
-    if place != Place::Static && prefix.family() == Family::V6 {
+    if prefix.family() == Family::V6 {
         made.flags = NODAD;
     }
     let length_given = a.str(0).contains('/');
@@ -282,17 +282,18 @@ pub fn label(cx: &mut Cx<'_>, a: &Args<'_>) {
 pub fn peer(cx: &mut Cx<'_>, a: &Args<'_>) {
     let word = a.str(0);
     let Some(peer) = value::address(word) else {
-        drop_it(
-            cx,
-            Code::BadAddress,
-            a,
-            format!("peer {word} is no address - dropping the address"),
-        );
+        let text = format!("peer {word} is no address - ignoring it");
+        cx.error(Code::BadAddress, a.span(0), text);
         return;
     };
     if Family::of(peer) != current(cx).0 {
         let text = format!("peer {word} is not of the address's family - ignoring it");
         cx.error(Code::BadFamily, a.span(0), text);
+        return;
+    }
+    if cx.build.vrrp.address.made.as_ref().is_some_and(|made| made.peer.is_some()) {
+        let text = format!("a second peer {word} - ignoring it");
+        cx.error(Code::Duplicate, a.span(0), text);
         return;
     }
     change(cx, |address| address.peer = Some(Prefix::host(peer)));

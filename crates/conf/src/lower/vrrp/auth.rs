@@ -190,7 +190,7 @@ pub(super) fn complete(cx: &mut Cx<'_>, draft: &mut Draft) {
         Some("strict mode has no authentication - ignoring it")
     } else if made.version == Version::V3 {
         Some("version 3 has no authentication - ignoring it")
-    } else if legacy.password.is_none() {
+    } else if legacy.password.as_ref().is_none_or(|p| p.expose().is_empty()) {
         Some("Authentication specified but no password given. Ignoring")
     } else if kind == Kind::Ah && made.family == Family::V6 {
         Some("auth_type AH needs IPv4 - ignoring authentication")

@@ -378,6 +378,12 @@ fn links(cx: &mut Cx<'_>, draft: &mut Draft) {
         say("unicast with use_vmac needs vmac_xmit_base - setting it");
         made.vmac_xmit_base = true;
     }
+    let family = made.family;
+    if let Some(ipvlan) = &mut made.ipvlan
+        && let Some(addr) = ipvlan.addr.take_if(|addr| addr.family() != family)
+    {
+        say(&format!("the address {addr} of use_ipvlan is not of {family} - ignoring it"));
+    }
     if made.family == Family::V4 && made.ipvlan.as_ref().is_some_and(|i| i.addr.is_none()) {
         say("use_ipvlan needs an address for IPv4 - the instance stays in FAULT");
         made.config_faults += 1;

@@ -74,7 +74,7 @@ fn group<'c>(cx: &'c mut Cx<'_>) -> Option<&'c mut GarpGroup> {
 pub fn interval(cx: &mut Cx<'_>, a: &Args<'_>, slot: fn(&mut GarpGroup) -> &mut Option<Duration>) {
     crate::lower::global::large_interval(cx, a);
     if let Some(group) = group(cx) {
-        *slot(group) = Some(a.secs(0)).filter(|d| !d.is_zero());
+        *slot(group) = Some(a.secs(0));
     }
 }
 

@@ -198,8 +198,10 @@ pub fn linkbeat(cx: &mut Cx<'_>, a: &Args<'_>) {
 /// `notify_deleted [SCRIPT]`; without a script it only chooses the word that
 /// is reported.
 pub fn notify_deleted(cx: &mut Cx<'_>, a: &Args<'_>) {
-    if let Some(notify) = cx.notify() {
-        notify.report_deleted = true;
+    if cx.notify().is_some_and(|n| std::mem::replace(&mut n.report_deleted, true)) {
+        let text = format!("({}) notify_deleted is given twice - ignoring", cx.block_name());
+        cx.error(Code::Duplicate, a.whole(), text);
+        return;
     }
     super::draft::notify(cx, a, |n| &mut n.deleted);
 }

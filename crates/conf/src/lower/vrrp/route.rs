@@ -408,8 +408,11 @@ fn time(word: &str, units: u32) -> Result<u32, String> {
 
 /// `congctl [lock] NAME`.
 pub fn congctl(cx: &mut Cx<'_>, a: &Args<'_>) {
-    let lock = a.len() > 1;
-    let name = a.string(usize::from(lock));
+    let lock = a.get(0) == Some("lock");
+    let Some(name) = a.get(usize::from(lock)).map(str::to_owned) else {
+        refuse(cx, Code::Missing, a, "congctl lock needs the name of an algorithm".to_owned());
+        return;
+    };
     change(cx, |route| route.congctl = Some((name, lock)));
 }
 

@@ -1,6 +1,6 @@
 //! `use_vmac` and `use_ipvlan`.
 
-use model::vrrp::{Ipvlan, IpvlanMode, Vmac};
+use model::vrrp::{Ipvlan, IpvlanMode};
 
 use crate::args::Args;
 use crate::diag::Code;
@@ -12,9 +12,9 @@ use crate::value;
 /// Longest interface name in bytes (IFNAMSIZ less its NUL).
 const NAME_MAX: usize = 15;
 
-/// `use_vmac [[name] IF] [MAC] [group G] [netlink_notify_msg]`.
+/// `use_vmac [[name] IF] [MAC] [group G] [netlink_notify_msg]`; several lines add up.
 pub fn vmac(cx: &mut Cx<'_>, a: &Args<'_>) {
-    let mut made = Vmac::default();
+    let mut made = cx.made().and_then(|made| made.vmac.take()).unwrap_or_default();
     let mut i = 0;
     while let Some(word) = a.get(i) {
         i += 1;
@@ -29,6 +29,10 @@ pub fn vmac(cx: &mut Cx<'_>, a: &Args<'_>) {
                 i += 1;
             }
             _ => match mac(word) {
+                Some(_) if made.mac.is_some() => {
+                    let text = "use_vmac has a MAC already";
+                    cx.error(Code::Duplicate, a.span(i - 1), text);
+                }
                 Some((mac, short)) => {
                     made.mac = allowed(cx, a, i - 1, mac);
                     if let Some(given) = cx.given() {
