@@ -145,7 +145,8 @@ fn options_that_do_not_fit_are_left_out() {
     // The address stays without what does not fit, as in the reference.
     let a = kept("192.0.2.1 peer 192.0.2.2/24", "peer 192.0.2.2/24 is no address - ignoring it");
     assert_eq!(a.peer, None);
-    let a = kept("192.0.2.1 peer 192.0.2.2 peer 192.0.2.3", "a second peer 192.0.2.3 - ignoring it");
+    let a =
+        kept("192.0.2.1 peer 192.0.2.2 peer 192.0.2.3", "a second peer 192.0.2.3 - ignoring it");
     assert_eq!(a.peer, Some(prefix("192.0.2.2/32")));
     kept("192.0.2.1 track_group none", "track_group none is not defined - ignoring it");
 }
