@@ -54,6 +54,8 @@ struct Checker {
     means: Means,
     addresses: Option<Addresses>,
     lateness: Lateness,
+    /// What the last configuration took away may still be there.
+    unsettled: Option<Generation>,
     leaving: bool,
 }
 
@@ -123,6 +125,7 @@ impl Checker {
             means,
             addresses: None,
             lateness: Lateness::default(),
+            unsettled: None,
             leaving,
         })
     }
@@ -153,9 +156,19 @@ impl Checker {
             if let Some(pools) = &mut self.pools {
                 pools.work(&mut World { poll: &self.poll, report: &mut self.report });
             }
+            self.settle();
         }
         self.leave();
         Ok(())
+    }
+
+    /// Tells core once nothing is left of what was before the last configuration.
+    fn settle(&mut self) {
+        if self.pools.as_ref().is_some_and(Pools::is_settled)
+            && let Some(generation) = self.unsettled.take()
+        {
+            self.say(CheckerToCore::Settled(generation));
+        }
     }
 
     fn serve(&mut self, ready: &mut Ready) -> Result<(), Fatal> {
@@ -299,6 +312,7 @@ impl Checker {
             pools.commit(&mut setup, tls, self.addresses.as_ref(), world);
         }
         self.running = Some(setup);
+        self.unsettled = Some(generation);
         self.say(CheckerToCore::Running(generation));
     }
 

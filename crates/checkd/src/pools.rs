@@ -116,7 +116,8 @@ impl Pools {
                 self.carry_out(world);
                 if let Some(node) = &self.node {
                     // What a predecessor died over while it took it away.
-                    let before = setup.before.take().map(|lvs| services(&lvs)).unwrap_or_default();
+                    let before = mem::take(&mut setup.before);
+                    let before: BTreeSet<_> = before.iter().flat_map(services).collect();
                     for key in before.into_iter().filter(|k| node.table().entry(k).is_none()) {
                         self.ipvs.left_over(key);
                     }
@@ -164,6 +165,11 @@ impl Pools {
         if !self.ipvs.is_busy() {
             self.log(LINES);
         }
+    }
+
+    /// Whether IPVS has been told everything.
+    pub fn is_settled(&self) -> bool {
+        !self.ipvs.is_busy()
     }
 
     /// The socket with this number is ready.

@@ -26,6 +26,7 @@ mod paths;
 mod pidfile;
 mod process_table;
 mod processes;
+mod release;
 mod reload;
 mod reload_timer;
 mod resources;
@@ -38,6 +39,7 @@ mod supervise;
 #[cfg(test)]
 mod tests;
 mod tls_files;
+mod traces;
 mod track;
 mod turns;
 mod unexecutable;

@@ -232,16 +232,13 @@ impl Core {
         self.reload = None;
         self.slots.iter_mut().for_each(|slot| slot.respawn_at = None);
         self.scripts.end(now, STOP_GRACE, |p| matches!(p, Purpose::Track(..) | Purpose::Startup));
-        for role in STOP_ORDER {
-            for slot in self.slots.iter_mut().filter(|s| s.role == role) {
-                let Some(child) = &mut slot.child else { continue };
-                if child.link.shutdown().is_err() {
-                    let _ = signals::send(child.pid, signals::TERM);
-                }
-            }
-        }
         let wait = self.config.global.child_wait_time;
         self.phase = Phase::Stopping { until: Some(now + wait), status };
+        for role in STOP_ORDER {
+            if let Some(at) = self.slots.iter().position(|s| s.role == role) {
+                self.release(at);
+            }
+        }
         self.stop_goes_on(now);
     }
 

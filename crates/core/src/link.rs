@@ -51,6 +51,8 @@ pub enum Report {
     },
     /// The configuration runs.
     Running(Generation),
+    /// What earlier configurations had and this one lacks is gone.
+    Settled(Generation),
     /// Text of a dump file.
     Dump(Dump, String),
     /// Reports were lost because core did not read.
@@ -294,6 +296,7 @@ impl From<VrrpToCore> for Report {
                 Report::Refused { generation, reason, status }
             }
             VrrpToCore::Running(g) => Report::Running(g),
+            VrrpToCore::Settled(g) => Report::Settled(g),
             VrrpToCore::Dump { kind, text } => Report::Dump(kind, text),
             VrrpToCore::Lost(n) => Report::Lost(n),
             VrrpToCore::Notify { kind, name, priority, news, reason } => {
@@ -313,6 +316,7 @@ impl From<CheckerToCore> for Report {
                 Report::Refused { generation, reason, status }
             }
             CheckerToCore::Running(g) => Report::Running(g),
+            CheckerToCore::Settled(g) => Report::Settled(g),
             CheckerToCore::Dump { kind, text } => Report::Dump(kind, text),
             CheckerToCore::Ask(ask) => Report::Ask(ask),
             CheckerToCore::Lost(n) => Report::Lost(n),

@@ -7,7 +7,7 @@ use crate::cli::Options;
 use crate::dumps;
 use crate::kept;
 use crate::lifecycle::Phase;
-use crate::link::{Report, Setup};
+use crate::link::Report;
 use crate::monitor::Monitor;
 use crate::notify::Notifications;
 use crate::paths::Names;
@@ -35,6 +35,7 @@ use rt::spawn::{self, Exit};
 use rt::{Interest, Token, clock};
 use std::fs::File;
 use std::io;
+use std::sync::Arc;
 use types::{Mono, TrackId};
 
 const SIGNALS: Token = Token(0);
@@ -71,10 +72,10 @@ pub struct Core {
     pub(crate) options: Options,
     pub(crate) names: Names,
     pub(crate) log: LogSetup,
-    pub(crate) config: Config,
+    pub(crate) config: Arc<Config>,
     /// The configuration before the last reload: instances that it removed
     /// still have news to tell.
-    pub(crate) previous: Option<Config>,
+    pub(crate) previous: Option<Arc<Config>>,
     /// Which load that was.
     pub(crate) previous_generation: Generation,
     pub(crate) generation: Generation,
@@ -133,7 +134,7 @@ impl Core {
             options: parts.options,
             names: parts.names,
             log: parts.log,
-            config: parts.config,
+            config: Arc::new(parts.config),
             previous: None,
             previous_generation: Generation(0),
             generation: Generation(1),
@@ -312,6 +313,7 @@ impl Core {
                 }
                 self.check_complete();
             }
+            Report::Settled(g) => slot.traces.settled(g),
             Report::Dump(kind, text) => match child.dumps.pop_front() {
                 Some(DumpTo::Log) => text.lines().for_each(|line| info!("{line}")),
                 Some(DumpTo::Kept(path)) => kept::state(&path, &text),
@@ -349,13 +351,17 @@ impl Core {
         self.end_checks_of(now, at);
         let Some(slot) = self.slots.get_mut(at) else { return };
         if self.phase.is_stopping() {
-            slot.stopped(&self.poll, exit);
+            self.role_left(at, exit);
             return self.stop_goes_on(now);
         }
         if slot.role == Role::Monitor && self.monitor.is_dismissed() {
             slot.stopped(&self.poll, exit);
             // Wanted again meanwhile, perhaps.
             return self.start_wanted();
+        }
+        if exit == Exit::Status(0) {
+            // It has left in order, whoever told it to.
+            slot.traces.clear();
         }
         match slot.died(now, &self.poll, exit, !self.options.dont_respawn) {
             Verdict::Permanent(status) => self.terminate(status),
@@ -463,7 +469,6 @@ impl Core {
 
     /// Starts a role and gives it the present configuration.
     pub(crate) fn start_role(&mut self, now: Mono, at: usize) {
-        let values = self.tracker.values();
         let installed = self.is_installed(at);
         let Some(slot) = self.slots.get_mut(at) else { return };
         if !installed {
@@ -478,11 +483,16 @@ impl Core {
         if slot.role == Role::Monitor {
             return self.introduce_monitor();
         }
-        let mut part =
-            setup::part(slot.role, &self.config, &self.options, self.generation, &values);
-        if let (Some(Setup::Checker(checker)), Some(previous)) = (&mut part, &self.previous) {
-            checker.before = Some(Box::new(previous.lvs.clone()));
-        }
+        self.hand_over(at);
+    }
+
+    /// Gives a role that begins the present configuration.
+    pub(crate) fn hand_over(&mut self, at: usize) {
+        let values = self.tracker.values();
+        let Some(slot) = self.slots.get_mut(at) else { return };
+        let (config, generation) = (&self.config, self.generation);
+        let before = slot.traces.beside(generation);
+        let part = setup::part(slot.role, config, &self.options, generation, &values, &before);
         let (Some(part), Some(child)) = (part, slot.child.as_mut()) else { return };
         child.prepared = Some(self.generation);
         if let Err(e) = child.link.prepare(part) {

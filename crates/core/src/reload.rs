@@ -16,6 +16,7 @@ use model::{Config, Global};
 use rt::clock;
 use rt::signals;
 use rt::spawn::Exit;
+use std::sync::Arc;
 use std::time::Duration;
 use types::Mono;
 
@@ -115,7 +116,12 @@ impl Core {
                 child.unchanged = Some(generation);
                 continue;
             }
-            let part = setup::part(slot.role, &config, &self.options, generation, &values);
+            // One that runs knows by itself what it is to take away.
+            let before = match child.committed {
+                true => Vec::new(),
+                false => slot.traces.beside(generation),
+            };
+            let part = setup::part(slot.role, &config, &self.options, generation, &values, &before);
             let Some(part) = part else { continue };
             if let Err(e) = child.link.prepare(part) {
                 error!("{} process {}: {e}, ending it", title(slot.role), child.pid);
@@ -134,6 +140,9 @@ impl Core {
 
     /// A role is ready to run what it has prepared.
     pub(crate) fn on_ready(&mut self, at: usize, generation: Generation) {
+        if self.phase.is_stopping() {
+            return self.clean_when_ready(at, generation);
+        }
         let preparing = self.is_preparing(generation);
         let Some(slot) = self.slots.get_mut(at) else { return };
         let role = slot.role;
@@ -153,6 +162,7 @@ impl Core {
         let Some(slot) = self.slots.get_mut(at) else { return };
         let Some(child) = slot.child.as_mut() else { return };
         child.committed = true;
+        slot.traces.runs(generation, &self.config);
         if let Err(e) = child.link.commit(generation) {
             error!("{} process {}: {e}, ending it", title(slot.role), child.pid);
             return slot.condemn(&self.poll);
@@ -170,7 +180,7 @@ impl Core {
         self.scripts
             .end(now, STOP_GRACE, |p| matches!(p, Purpose::Track(..) | Purpose::FifoReader(_)));
         self.previous_generation = std::mem::replace(&mut self.generation, generation);
-        self.previous = Some(std::mem::replace(&mut self.config, *config));
+        self.previous = Some(std::mem::replace(&mut self.config, Arc::from(config)));
         self.apply_own_settings();
         self.scripts.tell_failures_anew();
         self.change_resources();
@@ -253,13 +263,22 @@ impl Core {
     /// Ends a reload that was not committed.
     fn abort(&mut self, why: String, except: Option<Role>) {
         let Some(reload) = self.reload.take() else { return };
-        for slot in self.slots.iter_mut().filter(|s| reload.told.contains(&s.role)) {
+        let mut anew = Vec::new();
+        for (at, slot) in self.slots.iter_mut().enumerate() {
+            if !reload.told.contains(&slot.role) {
+                continue;
+            }
             let Some(child) = &mut slot.child else { continue };
             child.prepared = Some(self.generation);
             if Some(slot.role) != except {
                 let _ = child.link.abort(reload.generation);
             }
+            if !child.committed {
+                anew.push(at);
+            }
         }
+        // One that was just beginning has forgotten what it was given before.
+        anew.into_iter().for_each(|at| self.hand_over(at));
         self.give_up_reload(&why);
     }
 

@@ -6,9 +6,10 @@ use crate::tls_files;
 use ipc::Role;
 use ipc::msg::bfd::BfdSetup;
 use ipc::msg::checker::CheckerSetup;
-use ipc::msg::vrrp::{VrrpOptions, VrrpSetup};
+use ipc::msg::vrrp::{Former, VrrpOptions, VrrpSetup};
 use ipc::msg::{Generation, TrackValue};
 use model::Config;
+use std::sync::Arc;
 
 /// Whether `role` is to be started with this configuration.
 pub fn wanted(role: Role, config: &Config, options: &Options) -> bool {
@@ -22,14 +23,15 @@ pub fn wanted(role: Role, config: &Config, options: &Options) -> bool {
     on && (configured || options.all)
 }
 
-/// The part of `role`, with the present values of tracked objects; core has
-/// none, and that of the monitor is not asked for its consent.
+/// The part of `role`, with the present values of tracked objects, and with what earlier processes
+/// of the role have run; core has none, and that of the monitor is not asked for its consent.
 pub fn part(
     role: Role,
     config: &Config,
     options: &Options,
     generation: Generation,
     values: &[TrackValue],
+    before: &[Arc<Config>],
 ) -> Option<Setup> {
     let global = config.global.clone();
     Some(match role {
@@ -38,6 +40,10 @@ pub fn part(
             generation,
             global,
             vrrp: config.vrrp.clone(),
+            before: before
+                .iter()
+                .map(|c| Former { global: c.global.clone(), vrrp: c.vrrp.clone() })
+                .collect(),
             tracks: config.tracks.clone(),
             values: values.to_vec(),
             options: VrrpOptions {
@@ -50,7 +56,7 @@ pub fn part(
             generation,
             global,
             lvs: config.lvs.clone(),
-            before: None,
+            before: before.iter().map(|c| c.lvs.clone()).collect(),
             tracks: config.tracks.clone(),
             values: values.to_vec(),
             dont_release: options.dont_release_ipvs,

@@ -6,6 +6,7 @@
 use crate::link::Link;
 use crate::monitor;
 use crate::pidfile::PidFile;
+use crate::traces::Traces;
 use ipc::Role;
 use ipc::msg::{Generation, LogSetup, TrackValue};
 use log::{info, warn};
@@ -161,13 +162,25 @@ pub struct Slot {
     pub respawn_at: Option<Mono>,
     /// Its pid file.
     pub pid_file: Option<PidFile>,
+    /// What its processes may have left in the kernel.
+    pub traces: Traces,
+    /// It was started once more at the end of the daemon, to take that away.
+    pub cleans: bool,
     backoff: Backoff,
 }
 
 impl Slot {
     /// The empty place of `role`.
     pub fn new(role: Role, pid_file: Option<PidFile>) -> Self {
-        Slot { role, child: None, respawn_at: None, pid_file, backoff: Backoff::default() }
+        Slot {
+            role,
+            child: None,
+            respawn_at: None,
+            pid_file,
+            traces: Traces::default(),
+            cleans: false,
+            backoff: Backoff::default(),
+        }
     }
 
     /// The token of the role's channel.

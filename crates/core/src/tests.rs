@@ -52,6 +52,7 @@ fn core() -> (Core, AsChecker, AsBfd) {
     attend(&mut core, CHECKER, Role::Checker, theirs);
     let (bfd, theirs) = channel::pair().unwrap();
     attend(&mut core, BFD, Role::Bfd, theirs);
+    core.slots.iter_mut().filter_map(|s| s.child.as_mut()).for_each(|c| c.committed = true);
     let mut checker = AsChecker::new(checker, 1 << 20).unwrap();
     let mut bfd = AsBfd::new(bfd, 1 << 20).unwrap();
     checker.send(&CheckerToCore::Hello(Hello::new(Role::Checker))).unwrap();
@@ -223,6 +224,91 @@ fn values_are_told_after_the_commit_and_again_as_they_change() {
     }
     assert_eq!(checker.recv().unwrap(), value(4));
     std::fs::remove_file(path).unwrap();
+}
+
+/// A checker that takes the place of the one before, and has greeted.
+fn another_checker(core: &mut Core) -> AsChecker {
+    core.slots[CHECKER].child = None;
+    let (ours, theirs) = channel::pair().unwrap();
+    attend(core, CHECKER, Role::Checker, theirs);
+    let mut checker = AsChecker::new(ours, 1 << 20).unwrap();
+    checker.send(&CheckerToCore::Hello(Hello::new(Role::Checker))).unwrap();
+    hear(core);
+    checker
+}
+
+/// What a checker is given: its number, and how many configurations went before.
+fn given(checker: &mut AsChecker) -> (Generation, usize) {
+    match checker.recv().unwrap() {
+        Some(CoreToChecker::Prepare(setup)) => (setup.generation, setup.before.len()),
+        other => panic!("{other:?}"),
+    }
+}
+
+/// A reload that every role agrees to.
+fn reload(core: &mut Core, checker: &mut AsChecker, bfd: &mut AsBfd) -> Generation {
+    core.prepare(named("new"), false);
+    let (g, before) = given(checker);
+    assert_eq!(before, 0, "one that runs knows what it has");
+    checker.send(&CheckerToCore::Ready(g)).unwrap();
+    bfd.send(&BfdToCore::Ready(g)).unwrap();
+    hear(core);
+    assert_eq!(checker.recv().unwrap(), Some(CoreToChecker::Commit(g)));
+    g
+}
+
+#[test]
+fn the_next_process_of_a_role_is_told_of_what_the_last_one_may_have_left() {
+    for settled in [false, true] {
+        let (mut core, mut checker, mut bfd) = core();
+        let first = reload(&mut core, &mut checker, &mut bfd);
+        checker.send(&CheckerToCore::Settled(first)).unwrap();
+        let second = reload(&mut core, &mut checker, &mut bfd);
+        if settled {
+            checker.send(&CheckerToCore::Settled(second)).unwrap();
+        }
+        hear(&mut core);
+        let mut next = another_checker(&mut core);
+        core.hand_over(CHECKER);
+        assert_eq!(given(&mut next), (second, usize::from(!settled)));
+        // A reload before it has begun is told of as much.
+        core.prepare(named("newer"), false);
+        let (third, before) = given(&mut next);
+        assert_eq!(before, if settled { 1 } else { 2 });
+        // One that is given up leaves it with what it had.
+        let until = core.reload.as_ref().unwrap().deadline();
+        core.reload_tick(until);
+        assert_eq!(next.recv().unwrap(), Some(CoreToChecker::Abort(third)));
+        assert_eq!(given(&mut next), (second, usize::from(!settled)));
+    }
+}
+
+#[test]
+fn at_a_stop_a_role_that_has_not_begun_takes_away_what_may_be_there() {
+    let (mut core, mut checker, mut bfd) = core();
+    reload(&mut core, &mut checker, &mut bfd);
+    let mut next = another_checker(&mut core);
+    core.stop();
+    let (g, before) = given(&mut next);
+    assert_eq!(before, 1);
+    next.send(&CheckerToCore::Ready(g)).unwrap();
+    hear(&mut core);
+    assert_eq!(next.recv().unwrap(), Some(CoreToChecker::Commit(g)));
+    assert_eq!(next.recv().unwrap(), Some(CoreToChecker::Shutdown));
+    core.role_ended(clock::now(), CHECKER, Exit::Status(0));
+    core.role_ended(clock::now(), BFD, Exit::Status(0));
+    core.phase_tick(clock::now());
+    assert_eq!(core.phase, Phase::Done(0));
+}
+
+#[test]
+fn what_is_to_stay_at_a_stop_is_not_taken_away() {
+    let (mut core, mut checker, mut bfd) = core();
+    reload(&mut core, &mut checker, &mut bfd);
+    let mut next = another_checker(&mut core);
+    core.options.dont_release_ipvs = true;
+    core.stop();
+    assert_eq!(next.recv().unwrap(), Some(CoreToChecker::Shutdown));
 }
 
 #[test]

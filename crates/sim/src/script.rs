@@ -526,6 +526,7 @@ fn describe(action: &Action) -> String {
         Owner::Instance(id) => format!("{}", id.0),
         Owner::Static => "static".to_owned(),
         Owner::Link => "link".to_owned(),
+        Owner::Former => "former".to_owned(),
     };
     match action {
         Action::OpenSocket { id, key, .. } => {
@@ -553,9 +554,10 @@ fn describe(action: &Action) -> String {
         Action::Garp(g) => format!("garp {} on {} x{}", g.addr, g.ifindex.0, g.count),
         Action::MakeLink(l) => format!("make {} on {}: {:?}", l.name, l.parent.0, l.kind),
         Action::Rules(rules) => format!("rules {:?}", rules.parts),
+        Action::RulesLeft(rules) => format!("rules left {:?}", rules.parts),
         Action::Rule { element, wanted: true } => format!("rule {element:?}"),
         Action::Rule { element, wanted: false } => format!("no rule {element:?}"),
-        Action::RemoveLink { name } => format!("remove link {name}"),
+        Action::RemoveLink { name, .. } => format!("remove link {name}"),
         Action::CancelGarps { instance } => format!("cancel garps of {}", instance.0),
         Action::Report(event) => describe_event(event),
     }

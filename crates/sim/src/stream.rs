@@ -171,7 +171,7 @@ impl Driver {
                 self.links.retain(|l| l.name != spec.name);
                 self.links.push_back(spec.clone());
             }
-            Action::Rules(_) => {}
+            Action::Rules(_) | Action::RulesLeft(_) => {}
             Action::Rule { element, wanted: true } => {
                 if !self.rules.insert(element.clone()) {
                     return Err(format!("{element:?} asked for twice"));
@@ -182,7 +182,7 @@ impl Driver {
                     return Err(format!("{element:?} let go of and not there"));
                 }
             }
-            Action::RemoveLink { name } => self.links.retain(|l| l.name != *name),
+            Action::RemoveLink { name, .. } => self.links.retain(|l| l.name != *name),
             Action::Report(event) => drop(event.to_string()),
         }
         Ok(())

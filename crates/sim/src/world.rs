@@ -439,6 +439,7 @@ impl World {
             | Action::MakeLink(_)
             | Action::RemoveLink { .. }
             | Action::Rules(_)
+            | Action::RulesLeft(_)
             | Action::Rule { .. }
             | Action::Garp(_)
             | Action::CancelGarps { .. }

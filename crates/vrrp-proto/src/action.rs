@@ -121,6 +121,8 @@ pub enum Owner {
     Static,
     /// The address that a virtual link sends from.
     Link,
+    /// A configuration's that an earlier process ran.
+    Former,
 }
 
 /// A request to the shell.
@@ -175,10 +177,14 @@ pub enum Action {
     /// Make a virtual link, or put right one that is there; answered by
     /// [`Input::LinkDone`](crate::Input::LinkDone).
     MakeLink(LinkSpec),
-    /// Remove a virtual link that was made.
+    /// Tables of these rules may be there, and are not wanted.
+    RulesLeft(firewall::Rules),
+    /// Remove a virtual link.
     RemoveLink {
         /// Its name.
         name: Arc<str>,
+        /// The link itself, when an earlier process made it.
+        index: Option<IfIndex>,
     },
     /// Add a route or rule.
     AddFib {

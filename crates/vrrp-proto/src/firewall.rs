@@ -146,6 +146,20 @@ impl Firewall {
         Some(Action::Rules(rules))
     }
 
+    /// Tables of a former configuration may be there: where no table is needed they go.
+    pub fn inherit(&self, former: &Firewall, out: &mut Out) {
+        if self.rules.parts.is_empty() && !former.rules.parts.is_empty() {
+            out.actions.push(Action::RulesLeft(former.rules.clone()));
+        }
+    }
+
+    /// [`Firewall::add`] of an element that the rules look at.
+    pub fn add_if_held(&mut self, element: Element, out: &mut Out) {
+        if self.rules.parts.contains(&element.part()) {
+            self.add(element, out);
+        }
+    }
+
     /// Whether the index of the interface that an address is on is not known for good: nobody
     /// watches it.
     fn by_name(&self, config: &VrrpInstance, addr: &Address) -> bool {

@@ -41,6 +41,8 @@ pub enum Input<'a> {
         /// Time since the host booted, for `vrrp_delay_after_boot`.
         uptime: Duration,
     },
+    /// What earlier processes ran, before [`Input::Start`]: what of it is left goes with the start.
+    Former(Vec<Setup>),
     /// Time has passed. Early, late and repeated ticks are harmless.
     Tick,
     /// The host was suspended, for so long; the time of inputs stood still.

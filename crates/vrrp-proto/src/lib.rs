@@ -17,6 +17,7 @@ pub mod event;
 mod explain;
 pub mod fib;
 pub mod firewall;
+mod former;
 mod fsm;
 pub mod garp;
 mod group;

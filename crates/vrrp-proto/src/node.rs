@@ -15,6 +15,7 @@ use crate::links::{Changed, Links};
 use crate::pace::Pacer;
 use crate::packet::Raw;
 use crate::receive;
+use crate::same::keep_what_moves;
 use crate::sockets::Sockets;
 use crate::statics::Statics;
 use crate::timers::Timers;
@@ -54,6 +55,8 @@ pub struct Node {
     pub(crate) timers: Timers,
     pub(crate) index: Index,
     pub(crate) started: bool,
+    /// What earlier processes ran, until the start.
+    former: Vec<Setup>,
     /// When it started, and for how long the host had been up.
     pub(crate) begun: (Mono, Duration),
     /// End of the start-up delay.
@@ -103,6 +106,7 @@ impl Node {
             timers: Timers::default(),
             index: Index::default(),
             started: false,
+            former: Vec::new(),
             begun: (Mono::ZERO, Duration::ZERO),
             hold_until: None,
             clock: None,
@@ -127,6 +131,7 @@ impl Node {
     fn take_in(&mut self, input: Input<'_>, at: &mut At<'_>) {
         match input {
             Input::Start { uptime } => self.start(uptime, at),
+            Input::Former(setups) => self.former = setups,
             Input::Tick => self.tick(at),
             Input::Slept { time } => self.slept(time, at),
             Input::Clock { unix } => self.clock = Some((at.now, unix)),
@@ -229,13 +234,17 @@ impl Node {
             self.hold_until = Some(at.now + delay);
             at.out.report(Event::StartupDelay(delay));
         }
+        let from = at.out.actions.len();
         self.place_rules(at);
+        let former = core::mem::take(&mut self.former);
+        self.remove_former(former, at);
         self.place_statics(None, at);
         self.place_vmacs(at);
         for id in self.order.clone() {
             self.bind(id, at);
             self.on(id, at, |i, env| i.remove_leftovers(env));
         }
+        keep_what_moves(&mut at.out.actions, from);
         for id in self.order.clone() {
             self.assess(id, at);
         }

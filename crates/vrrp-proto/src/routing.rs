@@ -83,7 +83,7 @@ impl Node {
         let id = match owner {
             Owner::Instance(id) => id,
             Owner::Static => return self.static_fib_changed(entry, fact, at),
-            Owner::Link => return,
+            Owner::Link | Owner::Former => return,
         };
         let heard = self.on(id, at, |i, env| i.fib.hear(entry, fact, env.links)).flatten();
         match heard {
@@ -134,7 +134,7 @@ impl Node {
         match owner {
             Owner::Instance(id) => self.instance_fib(id).is_some_and(|f| f.knows(entry)),
             Owner::Static => self.statics.fib.knows(entry),
-            Owner::Link => false,
+            Owner::Link | Owner::Former => false,
         }
     }
 

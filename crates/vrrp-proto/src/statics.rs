@@ -213,6 +213,21 @@ impl Node {
         }
     }
 
+    /// Removes what a former run may have left of the static objects.
+    pub(crate) fn remove_static_leftovers(&mut self, at: &mut At<'_>) {
+        let fib = &self.statics.fib;
+        for rules in [true, false] {
+            for n in fib.places(rules).into_iter().rev() {
+                fib.remove_leftover(n, Owner::Static, &self.links, at.out);
+            }
+        }
+        for s in &mut self.statics.list {
+            let link = self.links.named(&s.dev).filter(|link| link.has(s.vip.addr.prefix));
+            s.vip.on = link.map(|link| link.index);
+        }
+        self.remove_statics(&self.statics.list, at);
+    }
+
     /// Removes static addresses that are in place.
     pub(crate) fn remove_statics(&self, gone: &[Static], at: &mut At<'_>) {
         for s in gone {

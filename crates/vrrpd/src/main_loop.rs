@@ -21,8 +21,8 @@ use crate::suspend::Suspend;
 use crate::syncd::Syncd;
 use crate::vmac::VirtualLinks;
 use core::time::Duration;
-use ipc::msg::TrackValue as CoreValue;
 use ipc::msg::vrrp::{VrrpOptions, VrrpSetup, VrrpToCore};
+use ipc::msg::{Generation, TrackValue as CoreValue};
 use model::Global;
 use model::global::{Buffer, Buffers};
 use netlink::socket::NlSocket;
@@ -80,6 +80,8 @@ pub(crate) struct VrrpRole {
     doubt: bool,
     /// While the actions of a reload are queued.
     reloading: bool,
+    /// What the last configuration took away may still be there.
+    unsettled: Option<Generation>,
     leaving: bool,
 }
 
@@ -133,6 +135,7 @@ impl VrrpRole {
             lateness: Lateness::default(),
             doubt: false,
             reloading: false,
+            unsettled: None,
             leaving: false,
         })
     }
@@ -162,12 +165,24 @@ impl VrrpRole {
             self.work()?;
             self.check_fib();
             self.check_addresses();
+            self.settle();
             report::log_lines(&mut self.lines);
             if let Some(node) = &self.node
                 && !self.exec.has_work()
             {
                 self.syncd.catch_up(node);
             }
+        }
+    }
+
+    /// Tells core once nothing is left of what was before the last configuration.
+    fn settle(&mut self) {
+        let under_way = !self.exec.changes_done()
+            || !self.exec.is_idle()
+            || self.vmacs.has_work()
+            || self.firewall.is_ahead();
+        if !under_way && let Some(generation) = self.unsettled.take() {
+            self.tell(&VrrpToCore::Settled(generation));
         }
     }
 
@@ -260,6 +275,7 @@ impl VrrpRole {
     fn hide(&mut self, action: &Action) {
         match action {
             Action::Rules(rules) => self.firewall.rules(rules.clone()),
+            Action::RulesLeft(rules) => self.firewall.left(rules.clone()),
             // What stays reachable stays hidden.
             Action::Rule { wanted: false, .. } if self.leaving && self.options().dont_release => {}
             Action::Rule { element, wanted } => self.firewall.rule(element.clone(), *wanted),
@@ -269,7 +285,7 @@ impl VrrpRole {
 
     fn act(&mut self, action: Action) {
         match action {
-            Action::Rules(_) | Action::Rule { .. } => {}
+            Action::Rules(_) | Action::RulesLeft(_) | Action::Rule { .. } => {}
             Action::OpenSocket { id, key, rcvbuf } => {
                 // Joining a group is told to the network.
                 self.strengthen();
@@ -289,7 +305,7 @@ impl VrrpRole {
             }
             Action::MakeLink(spec) => self.vmacs.make(spec),
             Action::RemoveLink { .. } if self.leaving && self.options().dont_release => {}
-            Action::RemoveLink { name } => self.vmacs.remove(name),
+            Action::RemoveLink { name, index } => self.vmacs.remove(name, index),
             Action::AddFib { owner, entry, ways } => {
                 let spec = Spec::of(&entry, &ways);
                 self.fib.asked(owner, &entry, &spec, &self.poll, FIB);

@@ -19,7 +19,7 @@ use vrrp_proto::{LinkKind, LinkSpec};
 #[derive(Debug)]
 enum Job {
     Make(LinkSpec),
-    Remove(Arc<str>),
+    Remove(Arc<str>, Option<IfIndex>),
 }
 
 /// A link that was made or taken over.
@@ -53,9 +53,9 @@ impl VirtualLinks {
         self.jobs.push_back(Job::Make(spec));
     }
 
-    /// Queues the removal of a link.
-    pub fn remove(&mut self, name: Arc<str>) {
-        self.jobs.push_back(Job::Remove(name));
+    /// Queues the removal of a link; `left` is one that an earlier process made.
+    pub fn remove(&mut self, name: Arc<str>, left: Option<IfIndex>) {
+        self.jobs.push_back(Job::Remove(name, left));
     }
 
     /// Whether anything is queued.
@@ -74,7 +74,11 @@ impl VirtualLinks {
                 }
                 Some((spec.name, done.is_ok()))
             }
-            Job::Remove(name) => {
+            Job::Remove(name, Some(left)) => {
+                remove_left(&name, left);
+                None
+            }
+            Job::Remove(name, None) => {
                 self.remove_now(&name);
                 None
             }
@@ -195,6 +199,19 @@ impl VirtualLinks {
             );
         }
         self.checks = Some(saved);
+    }
+}
+
+/// Removes a link that an earlier process made.
+fn remove_left(name: &str, left: IfIndex) {
+    let done = Batch::open().and_then(|mut batch| {
+        batch.del_link(left.0);
+        run(&mut batch)
+    });
+    match done {
+        Ok(()) => log::info!("removed interface {name}, which an earlier process has left"),
+        Err(e) if e.raw_os_error() == Some(nix::libc::ENODEV) => {}
+        Err(e) => log::error!("cannot remove {name}: {e}"),
     }
 }
 

@@ -11,7 +11,7 @@ type AsMonitor = Channel<MonitorToCore, CoreToMonitor>;
 /// A core with a monitor too, whose configuration asks for one.
 fn core_with_monitor() -> (Core, AsChecker, AsBfd, AsMonitor) {
     let (mut core, checker, bfd) = core();
-    core.config = *asking("old");
+    core.config = std::sync::Arc::from(asking("old"));
     let (monitor, theirs) = channel::pair().unwrap();
     attend(&mut core, MONITOR, Role::Monitor, theirs);
     let mut monitor = AsMonitor::new(monitor, 1 << 20).unwrap();
@@ -149,10 +149,10 @@ fn no_secret_leaves_core_for_the_monitor() {
     );
     let loaded = conf::load(&host, &conf::LoadOptions::new("/k.conf"));
     let (mut core, ..) = core();
-    core.config = loaded.model;
+    core.config = std::sync::Arc::new(loaded.model);
     let mut bytes = Vec::new();
     let holds = |bytes: &[u8]| bytes.windows(7).any(|w| w == b"hunter2");
-    ipc::codec::encode(&core.config, &mut bytes).unwrap();
+    ipc::codec::encode(&*core.config, &mut bytes).unwrap();
     assert!(holds(&bytes));
     bytes.clear();
     ipc::codec::encode(&core.monitor_setup(), &mut bytes).unwrap();

@@ -15,9 +15,8 @@ pub struct CheckerSetup {
     pub global: Global,
     /// Virtual servers.
     pub lvs: Lvs,
-    /// Those before the last reload, for a role that is respawned: its predecessor may have died
-    /// while it took them away.
-    pub before: Option<Box<Lvs>>,
+    /// Those that earlier processes ran, for one that begins: what of them is left goes.
+    pub before: Vec<Lvs>,
     /// Tracked objects (names, kinds, weights).
     pub tracks: Vec<TrackObject>,
     /// Their values at this moment, by id.
@@ -162,6 +161,8 @@ pub enum CheckerToCore {
     },
     /// The configuration runs.
     Running(Generation),
+    /// What earlier configurations had and this one lacks is gone.
+    Settled(Generation),
     /// A dump's text.
     Dump {
         /// Which.

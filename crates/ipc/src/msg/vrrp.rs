@@ -15,12 +15,23 @@ pub struct VrrpSetup {
     pub global: Global,
     /// Instances, groups and static objects.
     pub vrrp: Vrrp,
+    /// Configurations that earlier processes ran, for one that begins: what of them is left goes.
+    pub before: Vec<Former>,
     /// Tracked objects (names, kinds, weights).
     pub tracks: Vec<TrackObject>,
     /// Their values at this moment, by id.
     pub values: Vec<TrackValue>,
     /// Command-line settings.
     pub options: VrrpOptions,
+}
+
+/// What an earlier process may have left objects of.
+#[derive(Debug, Clone, PartialEq, Eq, Default, Serialize, Deserialize)]
+pub struct Former {
+    /// Daemon-wide settings.
+    pub global: Global,
+    /// Instances, groups and static objects.
+    pub vrrp: Vrrp,
 }
 
 /// Command-line settings of the vrrp role.
@@ -126,6 +137,8 @@ pub enum VrrpToCore {
     },
     /// The configuration runs.
     Running(Generation),
+    /// What earlier configurations had and this one lacks is gone.
+    Settled(Generation),
     /// Something that scripts and FIFOs are told.
     Notify {
         /// Instance or group.

@@ -121,6 +121,11 @@ impl Vmacs {
         old.values().filter_map(Vmac::removal).collect()
     }
 
+    /// These links are being removed.
+    pub fn leave(&mut self, links: impl Iterator<Item = IfIndex>) {
+        self.leaving.extend(links);
+    }
+
     /// Removes every link.
     pub fn clear(&mut self) -> Vec<Action> {
         let mut actions = Vec::new();
@@ -362,7 +367,13 @@ impl Vmacs {
         };
         let wanted = vmac.wish.addr.or(copied);
         let mut changes = Vec::new();
-        let asked = vmac.source.filter(|(_, index)| *index == on);
+        // On a link that was taken over an earlier process may have put it.
+        let inherited = || {
+            let parent = links.named(&key.parent).filter(|_| key.family == Family::V6)?;
+            let Some(IpAddr::V6(addr)) = parent.source(Family::V6, |_| false) else { return None };
+            link_local(addr).filter(|prefix| link.has(*prefix)).map(|prefix| (prefix, on))
+        };
+        let asked = vmac.source.filter(|(_, index)| *index == on).or_else(inherited);
         if let Some((prefix, _)) = asked.filter(|(p, _)| Some(*p) != wanted)
             && link.has(prefix)
         {
@@ -372,11 +383,10 @@ impl Vmacs {
             vmac.source = None;
             return changes;
         };
-        let there = link.has(prefix);
-        if !there && asked != Some((prefix, on)) {
+        if asked != Some((prefix, on)) && !link.has(prefix) {
             changes.push(SourceChange { on, prefix, adding: true });
-            vmac.source = Some((prefix, on));
         }
+        vmac.source = Some((prefix, on));
         changes
     }
 
@@ -456,11 +466,19 @@ impl Vmac {
 
     fn removal(&self) -> Option<Action> {
         let made = self.progress.index().is_some() || self.progress == Progress::Asked;
-        self.name.clone().filter(|_| made).map(|name| Action::RemoveLink { name })
+        self.name.clone().filter(|_| made).map(|name| Action::RemoveLink { name, index: None })
     }
 }
 
 impl LinkSpec {
+    /// Whether the link to be changed is one that was made for it: nobody else's of that name.
+    pub(crate) fn is_same_link(&self, links: &Links) -> bool {
+        self.existing.and_then(|index| links.get(index)).is_some_and(|link| {
+            link.stacked.is_some_and(|s| s.parent == self.parent && s.kind == self.kind)
+                && self.kind.mac().is_none_or(|mac| mac == link.mac)
+        })
+    }
+
     /// Whether the link is as it should be; whether it is up does not matter.
     fn fits(&self, link: &Link) -> bool {
         link.name == self.name

@@ -71,6 +71,11 @@ impl Firewall {
         self.refused = None;
     }
 
+    /// An earlier process may have left tables of these rules, and none are wanted.
+    pub fn left(&mut self, rules: Rules) {
+        self.installed.get_or_insert(rules);
+    }
+
     /// Takes an element that is wanted from now on, or no more.
     pub fn rule(&mut self, element: Element, wanted: bool) {
         if wanted {
@@ -105,7 +110,10 @@ impl Firewall {
     }
 
     fn lacks_parts(&self) -> bool {
-        let Some(installed) = &self.installed else { return !self.wanted.parts.is_empty() };
+        if self.wanted.parts.is_empty() {
+            return false;
+        }
+        let Some(installed) = &self.installed else { return true };
         !self.wanted.parts.is_subset(&installed.parts)
             || (&installed.table, installed.priority, installed.counters)
                 != (&self.wanted.table, self.wanted.priority, self.wanted.counters)
@@ -160,7 +168,7 @@ impl Firewall {
     /// Removes some of what is wanted no more, once the addresses are gone.
     pub fn relax(&mut self, poll: &Loop, token: Token) {
         if self.wanted.parts.is_empty() {
-            return self.stop();
+            return self.stop(poll, token);
         }
         let done = if self.installed.as_ref().is_some_and(|i| i.parts == self.wanted.parts) {
             self.remove_some(poll, token)
@@ -283,11 +291,9 @@ impl Firewall {
     }
 
     /// Removes the tables.
-    pub fn stop(&mut self) {
-        let (Some(installed), Some(sockets)) = (self.installed.take(), &mut self.sockets) else {
-            return;
-        };
-        if let Err(e) = sockets.request.commit(table::clear(&installed.table)) {
+    pub fn stop(&mut self, poll: &Loop, token: Token) {
+        let Some(installed) = self.installed.take() else { return };
+        if let Err(e) = self.commit(table::clear(&installed.table), poll, token) {
             log::error!("firewall: {e}");
         }
         self.there.clear();

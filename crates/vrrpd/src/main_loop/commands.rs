@@ -1,5 +1,6 @@
 //! What core asks for: configurations, facts, dumps, the end.
 
+use super::FIREWALL;
 use super::LAST_WORDS;
 use super::Running;
 use super::VrrpRole;
@@ -9,9 +10,9 @@ use crate::start::set_name;
 use ipc::msg::Dump;
 use ipc::msg::Generation;
 use ipc::msg::TrackValue as CoreValue;
-use ipc::msg::vrrp::CoreToVrrp;
 use ipc::msg::vrrp::VrrpSetup;
 use ipc::msg::vrrp::VrrpToCore;
+use ipc::msg::vrrp::{CoreToVrrp, Former};
 use rt::channel::ChannelError;
 use rt::clock;
 use rt::fatal::{Fatal, fatal};
@@ -82,10 +83,13 @@ impl VrrpRole {
     }
 
     pub(super) fn commit(&mut self, generation: Generation) {
+        if self.leaving {
+            return;
+        }
         let Some(setup) = self.prepared.take_if(|p| p.generation == generation) else {
             return log::error!("core commits a configuration that it did not send");
         };
-        let VrrpSetup { global, vrrp, tracks, values, options, .. } = *setup;
+        let VrrpSetup { global, vrrp, before, tracks, values, options, .. } = *setup;
         set_name(&global);
         self.lateness.configure(&global, global.vrrp_process.rt_priority);
         if global.disable_local_igmp {
@@ -123,6 +127,13 @@ impl VrrpRole {
                 if node.wants_clock() {
                     node.handle(now, Input::Clock { unix: clock::wall() }, &mut self.out);
                 }
+                self.reloading = !before.is_empty();
+                let former = before.into_iter().map(|Former { global, vrrp }| Setup {
+                    global,
+                    vrrp,
+                    tracks: Vec::new(),
+                });
+                node.handle(now, Input::Former(former.collect()), &mut self.out);
                 node.handle(
                     clock::now(),
                     Input::Start { uptime: clock::boottime() },
@@ -130,10 +141,12 @@ impl VrrpRole {
                 );
             }
             self.carry_out();
+            self.reloading = false;
         }
         if let (Some(node), Some(running)) = (&self.node, &self.running) {
             self.syncd.configure(&running.global, node);
         }
+        self.unsettled = Some(generation);
         self.tell(&VrrpToCore::Running(generation));
     }
 
@@ -186,7 +199,7 @@ impl VrrpRole {
     pub(super) fn leave(&mut self) -> Result<(), Fatal> {
         if !self.options().dont_release {
             self.vmacs.restore();
-            self.firewall.stop();
+            self.firewall.stop(&self.poll, FIREWALL);
         }
         self.igmp.restore();
         self.promote.restore();
