@@ -61,6 +61,38 @@ fn a_tracked_file_with_a_weight_moves_the_priority(subject: &Subject) -> Result<
     Ok(())
 }
 
+/// What a link leads to counts, wherever that is.
+fn a_tracked_file_may_be_a_link(subject: &Subject) -> Result<()> {
+    let lan = Lan::new()?;
+    let (shown, real) = (Folder::new()?, Folder::new()?);
+    let link = shown.path("drain");
+    std::os::unix::fs::symlink(real.write("drain", "1\n")?, &link)
+        .map_err(|e| lab::Error::new(e.to_string()))?;
+    let (config, _) = with_file(&instance(150), &link, 1);
+    let mut daemon = Daemon::start(&lan.a, subject, &config)?;
+    daemon.await_log("Entering MASTER STATE")?;
+    real.write("drain", "5\n")?;
+    daemon.await_log("Changing effective priority from 151 to 155")?;
+    Ok(())
+}
+
+/// The number in front counts, whatever follows; what can be none is not taken for one.
+fn a_tracked_file_may_hold_anything(subject: &Subject) -> Result<()> {
+    let lan = Lan::new()?;
+    let folder = Folder::new()?;
+    let file = folder.write("drain", "1\n")?;
+    let (config, _) = with_file(&instance(150), &file, 1);
+    let mut daemon = Daemon::start(&lan.a, subject, &config)?;
+    daemon.await_log("Entering MASTER STATE")?;
+    std::fs::write(&file, b" 3\n\xff\xfe").map_err(|e| lab::Error::new(e.to_string()))?;
+    daemon.await_log("Changing effective priority from 151 to 153")?;
+    folder.write("drain", "99999999999\n")?;
+    daemon.await_log("Invalid number 99999999999 read from ")?;
+    folder.write("drain", "0x10\n")?;
+    daemon.await_log("Changing effective priority from 153 to 166")?;
+    Ok(())
+}
+
 fn a_tracked_interface_that_goes_down_is_a_fault(subject: &Subject) -> Result<()> {
     let mut lan = Lan::new()?;
     let uplink = lan.switch.attach(&lan.a, "eth1", &["198.51.100.1/24"])?;
@@ -155,6 +187,8 @@ fn a_sync_group_moves_as_one(subject: &Subject) -> Result<()> {
 on_both!(
     a_tracked_file_of_weight_0_is_a_fault_while_it_is_not_zero,
     a_tracked_file_with_a_weight_moves_the_priority,
+    a_tracked_file_may_be_a_link,
+    a_tracked_file_may_hold_anything,
     a_tracked_interface_that_goes_down_is_a_fault,
     a_tracked_interface_with_a_weight_moves_the_priority,
     a_failing_script_is_a_fault_until_it_succeeds,

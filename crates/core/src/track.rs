@@ -10,6 +10,7 @@ use model::track::{InitFile, TrackFile, TrackScript};
 use model::{Config, TrackKind, TrackObject};
 use rt::spawn::Exit;
 use std::collections::{BTreeMap, BTreeSet};
+use std::fs::File;
 use std::io::Read;
 use std::path::{Path, PathBuf};
 use std::time::Duration;
@@ -48,6 +49,8 @@ struct ScriptState {
     /// No result yet: the first decides.
     fresh: bool,
     last_status: i32,
+    /// That a run was skipped was said, and no run has ended in time since.
+    skipped: bool,
 }
 
 /// A script to be run now.
@@ -91,7 +94,10 @@ impl Tracker {
                     None => (TrackValue::Unknown, None),
                 }
             }
-            TrackKind::File(f) => (TrackValue::Number(read_number(Path::new(&f.path))), None),
+            TrackKind::File(f) => {
+                let number = read_number(Path::new(&f.path));
+                (TrackValue::Number(number.unwrap_or_default()), None)
+            }
             TrackKind::Process(_) => {
                 // One that nothing tracks is not looked for.
                 (TrackValue::Good(processes.get(&id(nth)).copied().unwrap_or(true)), None)
@@ -119,7 +125,14 @@ impl Tracker {
                     let fresh =
                         kept.is_none_or(|k| k.fresh || matches!(value, TrackValue::Unknown));
                     let last_status = kept.map_or(0, |k| k.last_status);
-                    Some(ScriptState { next: now, running: false, streak: 0, fresh, last_status })
+                    Some(ScriptState {
+                        next: now,
+                        running: false,
+                        streak: 0,
+                        fresh,
+                        last_status,
+                        skipped: false,
+                    })
                 }
                 _ => None,
             };
@@ -150,7 +163,8 @@ impl Tracker {
             if path != changed && path.parent() != Some(changed) {
                 continue;
             }
-            let value = TrackValue::Number(read_number(path));
+            let Some(number) = read_number(path) else { continue };
+            let value = TrackValue::Number(number);
             if object.value != value {
                 object.value = value;
                 changes.push((id(nth), value));
@@ -189,10 +203,12 @@ impl Tracker {
             state.next = now + spec.interval;
         }
         if state.running {
-            info!(
-                "Track script {} is already running, expect idle - skipping run",
-                object.spec.name
-            );
+            if !std::mem::replace(&mut state.skipped, true) {
+                info!(
+                    "Track script {} is already running, expect idle - skipping run",
+                    object.spec.name
+                );
+            }
             return None;
         }
         state.running = true;
@@ -206,6 +222,7 @@ impl Tracker {
         let TrackKind::Script(spec) = &object.spec.kind else { return None };
         let state = object.script.as_mut()?;
         state.running = false;
+        state.skipped &= outcome.timed_out;
         let name = &object.spec.name;
         if let Exit::Status(status) = outcome.exit
             && !outcome.timed_out
@@ -274,14 +291,20 @@ fn say_kept(name: &str, value: TrackValue) {
     }
 }
 
-/// The first integer of a file in C's syntax; 0 when there is none.
-fn read_number(path: &Path) -> i64 {
-    let mut text = String::new();
-    let read = std::fs::File::open(path).and_then(|f| f.take(FILE_READ).read_to_string(&mut text));
+/// The first integer of a file in C's syntax; 0 when there is none, `None` when it is too large
+/// to be meant.
+fn read_number(path: &Path) -> Option<i64> {
+    let mut bytes = Vec::new();
+    let read = File::open(path).and_then(|f| f.take(FILE_READ).read_to_end(&mut bytes));
     if read.is_err() {
-        return 0;
+        return Some(0);
     }
-    parse_number(&text)
+    let number = parse_number(&String::from_utf8_lossy(&bytes));
+    if i32::try_from(number).is_err() {
+        warn!("Invalid number {number} read from {} - ignoring", path.display());
+        return None;
+    }
+    Some(number)
 }
 
 /// As strtol(3) with base 0.
@@ -322,7 +345,8 @@ mod tests {
     use super::*;
 
     fn state(fresh: bool) -> ScriptState {
-        ScriptState { next: Mono::ZERO, running: false, streak: 0, fresh, last_status: 0 }
+        let next = Mono::ZERO;
+        ScriptState { next, running: false, streak: 0, fresh, last_status: 0, skipped: false }
     }
 
     fn spec(rise: u32, fall: u32) -> TrackScript {
