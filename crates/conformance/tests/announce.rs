@@ -18,6 +18,30 @@ fn stamps(wire: &mut Capture, addr: IpAddr, count: usize) -> Result<Vec<Stamp>> 
     (0..count).map(|_| wire.await_announcement(PATIENCE, addr).map(|f| f.at)).collect()
 }
 
+/// Lines tell of each batch and of each packet.
+fn the_log_tells_what_is_announced(subject: &Subject) -> Result<()> {
+    let lan = Lan::new()?;
+    let a = instance(&["192.0.2.100/24"])
+        .with("garp_master_delay 1")
+        .with("garp_master_repeat 2")
+        .with("virtual_ipaddress_excluded {\n        2001:db8::100/64\n    }");
+    let mut daemon = lan.start_a(subject, &[a])?;
+    daemon.await_log("Entering MASTER STATE")?;
+    for _ in 0..2 {
+        for line in [
+            "(VI_51) Sending/queueing gratuitous ARPs on eth0 for 192.0.2.100",
+            "(VI_51) Sending/queueing Unsolicited Neighbour Adverts on eth0 for 2001:db8::100",
+        ] {
+            daemon.log.clone().await_line(PATIENCE, line)?;
+        }
+        for _ in 0..2 {
+            daemon.await_log("Sending unsolicited Neighbour Advert on eth0 for 2001:db8::100")?;
+        }
+    }
+    assert_eq!(daemon.log.count(": Sending gratuitous ARP on eth0 for 192.0.2.100"), 4);
+    Ok(())
+}
+
 /// A new master announces each address `garp_master_repeat` times, and again after the delay;
 /// the first packets of all addresses come before any second one.
 fn a_master_announces_twice(subject: &Subject) -> Result<()> {
@@ -134,6 +158,7 @@ fn addresses_on_other_interfaces_are_announced_again_and_again(subject: &Subject
 on_both!(
     addresses_on_other_interfaces_are_announced_again_and_again,
     a_master_announces_twice,
+    the_log_tells_what_is_announced,
     neighbour_advertisements_keep_their_distance,
     interfaces_of_a_group_take_turns,
     one_packet_is_enough_when_told_so,

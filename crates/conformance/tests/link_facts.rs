@@ -29,6 +29,9 @@ fn a_change_of_a_link_counts_once_it_lasts(subject: &Subject) -> Result<()> {
     uplink.cut()?;
     let down = lan.watch_a.await_addr(PATIENCE, VIP, false)?;
     assert!(down.since(cut) + Duration::from_millis(20) >= Duration::from_secs(1));
+    daemon.log.clone().rewound().await_line(PATIENCE, "eth1: Adding flags change from 0x")?;
+    let text: Vec<String> = daemon.log.lines().into_iter().map(|line| line.text).collect();
+    assert!(text.iter().any(|l| l.contains("eth1: Adding flags") && l.contains("by 1000000")));
     daemon.await_log("Entering FAULT STATE")?;
     let restored = Stamp::now();
     uplink.restore()?;
@@ -66,6 +69,22 @@ fn the_own_interface_may_be_left_untracked(subject: &Subject) -> Result<()> {
     lan.await_adverts_of(&a, 3)?;
     assert_eq!(daemon.log.count("Entering FAULT STATE"), 0);
     assert_eq!(lan.watch_a.removals(VIP)?, 0);
+    Ok(())
+}
+
+/// The interface of an address elsewhere is tracked although the own one is not.
+fn the_interface_of_an_address_is_tracked_without_the_own(subject: &Subject) -> Result<()> {
+    let mut lan = Lan::new()?;
+    let uplink = lan.switch.attach(&lan.a, "eth1", &["198.51.100.1/24"])?;
+    let vips = ["192.0.2.100/24", "198.51.100.100/24 dev eth1"];
+    let a = Instance::new(51, 150, &vips).with("dont_track_primary");
+    let mut daemon = lan.start_a(subject, std::slice::from_ref(&a))?;
+    lan.watch_a.await_addr(PATIENCE, VIP, true)?;
+    uplink.cut()?;
+    daemon.await_log("Entering FAULT STATE")?;
+    lan.watch_a.await_addr(PATIENCE, VIP, false)?;
+    uplink.restore()?;
+    lan.watch_a.await_addr(PATIENCE, VIP, true)?;
     Ok(())
 }
 
@@ -123,6 +142,7 @@ on_both!(
     a_change_of_a_link_counts_once_it_lasts,
     an_interface_that_must_be_down,
     the_own_interface_may_be_left_untracked,
+    the_interface_of_an_address_is_tracked_without_the_own,
 );
 
 /// `track_src_ip`: without its source address an instance is in FAULT. Version 2.2.7 of the

@@ -350,7 +350,7 @@ impl Script {
         if word == "link" {
             let mut fact = link(words)?;
             if let Some(made) = self.links.iter().find(|l| l.index == fact.index) {
-                fact = LinkFact { up: fact.up, name: fact.name, ..made.clone() };
+                fact = LinkFact { up: fact.up, flags: fact.flags, name: fact.name, ..made.clone() };
             }
             if self.node.is_none() {
                 self.before.push((fact, Vec::new()));
@@ -478,6 +478,10 @@ pub fn link_of(spec: &LinkSpec, index: u32) -> LinkFact {
     }
 }
 
+/// Flags (`IFF_*`) of an Ethernet interface that is set up, with and without a carrier.
+const UP: u32 = 0x11043;
+const DOWN: u32 = 0x1003;
+
 /// A link from the words after `link`.
 pub fn link(words: &mut dyn Iterator<Item = &str>) -> Result<LinkFact, Error> {
     let name = next(words, "link")?;
@@ -486,6 +490,7 @@ pub fn link(words: &mut dyn Iterator<Item = &str>) -> Result<LinkFact, Error> {
         index: IfIndex(index),
         name,
         up: true,
+        flags: UP,
         multicast: true,
         noarp: false,
         ethernet: true,
@@ -496,8 +501,8 @@ pub fn link(words: &mut dyn Iterator<Item = &str>) -> Result<LinkFact, Error> {
     while let Some(word) = words.next() {
         match word {
             "group" => fact.group = next(words, word)?,
-            "up" => fact.up = true,
-            "down" => fact.up = false,
+            "up" => (fact.up, fact.flags) = (true, UP),
+            "down" => (fact.up, fact.flags) = (false, DOWN),
             "no-multicast" => fact.multicast = false,
             "noarp" => fact.noarp = true,
             _ => return Err(format!("what is `{word}`?")),

@@ -176,7 +176,7 @@ impl Node {
     /// all, as after a reload.
     fn vmac_causes(&self, i: &Instance, add: &mut impl FnMut(Cause)) {
         let own = VmacKey::own(&i.config);
-        let tracked = i.vips.iter().filter(|v| !v.addr.no_track && !i.config.dont_track_primary);
+        let tracked = i.vips.iter().filter(|v| !v.addr.no_track);
         let others = tracked.filter_map(|v| VmacKey::of(&i.config, &v.addr));
         let others = others.filter(|key| Some(key) != own.as_ref());
         for (key, watched) in own

@@ -174,8 +174,10 @@ pub enum Event {
     LinkDelayed {
         /// Interface.
         ifname: Arc<str>,
-        /// The state that would be entered.
-        up: bool,
+        /// Its flags (`IFF_*`) as they counted last.
+        from: u32,
+        /// Its flags now.
+        to: u32,
         /// For how long.
         delay: Duration,
     },
@@ -320,6 +322,13 @@ pub enum InstanceEvent {
     Hiding {
         /// From now on.
         set: bool,
+    },
+    /// Gratuitous ARPs or neighbour advertisements are asked for.
+    Announcing {
+        /// The address.
+        addr: IpAddr,
+        /// The interface.
+        ifname: Arc<str>,
     },
     /// An address is not set because its interface is missing.
     DeviceMissing {
@@ -523,6 +532,7 @@ impl InstanceEvent {
             | InstanceEvent::SentPriorityZero
             | InstanceEvent::Addresses { .. }
             | InstanceEvent::Hiding { .. }
+            | InstanceEvent::Announcing { .. }
             | InstanceEvent::SettingFib { .. }
             | InstanceEvent::MasterSet { .. }
             | InstanceEvent::PreemptDelay(_)

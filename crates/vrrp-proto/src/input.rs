@@ -162,6 +162,8 @@ pub struct LinkFact {
     pub name: String,
     /// `IFF_UP` and `IFF_RUNNING`.
     pub up: bool,
+    /// All of its flags (`IFF_*`), for log lines.
+    pub flags: u32,
     /// `IFF_MULTICAST`.
     pub multicast: bool,
     /// `IFF_NOARP`.

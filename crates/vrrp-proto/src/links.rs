@@ -20,6 +20,8 @@ pub struct Link {
     pub name: Arc<str>,
     /// Whether instances see it up: flags, after debouncing.
     pub up: bool,
+    /// Its flags as they counted last.
+    flags: u32,
     /// Whether it sends multicast.
     pub multicast: bool,
     /// Whether ARP and neighbour discovery are off.
@@ -146,6 +148,7 @@ impl Links {
                 index: fact.index,
                 name,
                 up: fact.up,
+                flags: fact.flags,
                 multicast: fact.multicast,
                 noarp: fact.noarp,
                 mtu: fact.mtu,
@@ -181,6 +184,7 @@ impl Links {
             changed.names.push(link.name.clone());
         }
         if fact.up == link.up {
+            link.flags = fact.flags;
             // Back within the delay: nothing has happened.
             if link.pending.take().is_some() {
                 self.find_due();
@@ -198,16 +202,18 @@ impl Links {
         let Some(link) = self.links.get_mut(&fact.index) else { return };
         let delay = if fact.up { up } else { down };
         if delay.is_zero() {
-            link.up = fact.up;
+            (link.up, link.flags) = (fact.up, fact.flags);
             changed.events.push(Event::Link { ifname: link.name.clone(), up: fact.up });
             changed.names.push(link.name.clone());
         } else {
             let at = now + delay;
             link.pending = Some((at, fact.up));
+            let from = core::mem::replace(&mut link.flags, fact.flags);
             self.due = Some(self.due.map_or(at, |d| d.min(at)));
             changed.events.push(Event::LinkDelayed {
                 ifname: link.name.clone(),
-                up: fact.up,
+                from,
+                to: fact.flags,
                 delay,
             });
         }

@@ -6,6 +6,7 @@ use crate::action::Garp;
 use crate::event::{Cause, Event, GroupEvent, InstanceEvent, State};
 use crate::fib::FibNews;
 use core::fmt;
+use core::net::IpAddr;
 use core::time::Duration;
 use types::Family;
 
@@ -17,11 +18,10 @@ impl fmt::Display for Event {
             Event::Link { ifname, up } => {
                 write!(f, "Netlink reports {ifname} {}", if *up { "up" } else { "down" })
             }
-            Event::LinkDelayed { ifname, up, delay } => write!(
+            Event::LinkDelayed { ifname, from, to, delay } => write!(
                 f,
-                "{ifname}: {} held back for {} seconds",
-                if *up { "up" } else { "down" },
-                Seconds(*delay)
+                "{ifname}: Adding flags change from {from:#x} to {to:#x} delay by {}",
+                delay.as_micros()
             ),
             Event::LinkPresence { ifname, present } => {
                 write!(f, "Interface {ifname} {}", if *present { "added" } else { "deleted" })
@@ -100,6 +100,13 @@ fn instance(f: &mut fmt::Formatter<'_>, name: &str, what: &InstanceEvent) -> fmt
         E::Hiding { set } => {
             let what = if *set { "setting" } else { "removing" };
             write!(f, "({name}) {what} firewall drop rule")
+        }
+        E::Announcing { addr, ifname } => {
+            let what = match addr {
+                IpAddr::V4(_) => "gratuitous ARPs",
+                IpAddr::V6(_) => "Unsolicited Neighbour Adverts",
+            };
+            write!(f, "({name}) Sending/queueing {what} on {ifname} for {addr}")
         }
         E::DeviceMissing { addr, ifname } if ifname.is_empty() => {
             write!(f, "({name}) {addr} not set: it needs `dev`, the instance has no interface")
@@ -266,21 +273,6 @@ fn group(f: &mut fmt::Formatter<'_>, name: &str, what: &GroupEvent) -> fmt::Resu
 }
 
 impl Garp {
-    /// The detail line when a batch is asked for.
-    pub fn queueing(&self) -> impl fmt::Display + '_ {
-        let what = match Family::of(self.addr) {
-            Family::V4 => "gratuitous ARPs",
-            Family::V6 => "Unsolicited Neighbour Adverts",
-        };
-        fmt::from_fn(move |f| {
-            write!(
-                f,
-                "({}) Sending/queueing {what} on {} for {}",
-                self.name, self.ifname, self.addr
-            )
-        })
-    }
-
     /// The detail line of each packet.
     pub fn sending(&self) -> impl fmt::Display + '_ {
         let what = match Family::of(self.addr) {

@@ -155,18 +155,18 @@ pub fn effective(base: Priority, weight: i32) -> Priority {
     Priority((i32::from(base.0) + weight).clamp(1, 254) as u8)
 }
 
-/// The interfaces an instance watches: its own, those of its addresses,
-/// routes and rules, those it tracks, those its group tracks.
+/// The interfaces an instance watches: its own (unless `dont_track_primary`),
+/// those of its addresses, routes and rules, those it tracks, those its group
+/// tracks.
 pub fn watches(config: &VrrpInstance, group: Option<&Membership<'_>>) -> Vec<Watch> {
     let mut found: Vec<Watch> = Vec::new();
-    if !config.dont_track_primary {
-        let addresses = config.vips.iter().chain(&config.evips);
-        let own = config.interface.as_deref().into_iter();
-        let devs = addresses.filter(|a| !a.no_track).filter_map(|a| a.dev.as_deref());
-        let routes =
-            config.routes.iter().filter(|r| !r.no_track).filter_map(|r| r.hop.dev.as_deref());
-        let rules = config.rules.iter().filter(|r| !r.no_track).filter_map(|r| r.iif.as_deref());
-        for name in own.chain(devs).chain(routes).chain(rules) {
+    let addresses = config.vips.iter().chain(&config.evips);
+    let own = config.interface.as_deref();
+    let devs = addresses.filter(|a| !a.no_track).filter_map(|a| a.dev.as_deref());
+    let routes = config.routes.iter().filter(|r| !r.no_track).filter_map(|r| r.hop.dev.as_deref());
+    let rules = config.rules.iter().filter(|r| !r.no_track).filter_map(|r| r.iif.as_deref());
+    for name in own.into_iter().chain(devs).chain(routes).chain(rules) {
+        if !(config.dont_track_primary && Some(name) == own) {
             merge_watch(&mut found, name, Weight(0), false);
         }
     }

@@ -231,7 +231,7 @@ impl Instance {
     pub fn garp_all(&mut self, env: &mut Env<'_>, count: u32) {
         for vip in &self.vips {
             if let Some(ifindex) = vip.on {
-                self.garp(env, vip.ip(), ifindex, count);
+                self.announce(env, vip.ip(), ifindex, count);
             }
         }
     }
@@ -242,17 +242,29 @@ impl Instance {
         if let Some(vip) = self.vips.get(index)
             && let Some(ifindex) = vip.on
         {
-            self.garp(env, vip.ip(), ifindex, count);
+            self.announce(env, vip.ip(), ifindex, count);
+        }
+    }
+
+    /// `count` GARPs for a virtual address, of which a line tells.
+    fn announce(&self, env: &mut Env<'_>, addr: IpAddr, on: IfIndex, count: u32) {
+        if let Some(garp) = self.request(env, addr, on, count) {
+            let ifname = garp.ifname.clone();
+            self.report(env.out, InstanceEvent::Announcing { addr, ifname });
+            env.pacer.request(env.now, garp, env.out);
         }
     }
 
     /// `count` GARPs for one address.
-    pub fn garp(&self, env: &mut Env<'_>, addr: IpAddr, ifindex: IfIndex, count: u32) {
-        let Some(link) = env.links.get(ifindex) else { return };
-        if link.noarp || count == 0 {
-            return;
+    pub fn garp(&self, env: &mut Env<'_>, addr: IpAddr, on: IfIndex, count: u32) {
+        if let Some(garp) = self.request(env, addr, on, count) {
+            env.pacer.request(env.now, garp, env.out);
         }
-        let garp = Garp {
+    }
+
+    fn request(&self, env: &Env<'_>, addr: IpAddr, ifindex: IfIndex, count: u32) -> Option<Garp> {
+        let link = env.links.get(ifindex).filter(|link| !link.noarp && count > 0)?;
+        Some(Garp {
             instance: self.id,
             name: self.name.clone(),
             addr,
@@ -261,8 +273,7 @@ impl Instance {
             mac: link.mac,
             router: link.forwarding,
             count,
-        };
-        env.pacer.request(env.now, garp, env.out);
+        })
     }
 
     /// GARPs because a lower master was heard: now, and again later.

@@ -20,6 +20,8 @@ const EVERY: Duration = Duration::from_secs(1);
 /// An interface that is polled.
 #[derive(Debug)]
 struct Polled {
+    /// As configured.
+    given: Option<Ask>,
     /// As configured, or as found out.
     ask: Option<Ask>,
     beats: Option<bool>,
@@ -39,14 +41,14 @@ impl Linkbeat {
     /// Takes a configuration; says whether other interfaces are polled than before.
     pub fn configure(&mut self, all: bool, vrrp: &Vrrp, now: Mono) -> bool {
         let wanted = wanted(all, vrrp);
-        let same = wanted.len() == self.polled.len()
-            && wanted.keys().all(|name| self.polled.contains_key(name));
-        if same {
+        let known = self.polled.iter().map(|(name, p)| (name, p.given));
+        if known.eq(wanted.iter().map(|(name, given)| (name, *given))) {
             return false;
         }
-        let polled = |(name, ask): (String, Option<Ask>)| {
-            let new = Polled { ask, beats: None, fact: None };
-            (name.clone(), self.polled.remove(&name).unwrap_or(new))
+        let polled = |(name, given): (String, Option<Ask>)| {
+            let kept = self.polled.remove(&name).filter(|p| p.given == given);
+            let new = Polled { given, ask: given, beats: None, fact: None };
+            (name, kept.unwrap_or(new))
         };
         self.polled = wanted.into_iter().map(polled).collect();
         self.next = (!self.polled.is_empty()).then(|| now + EVERY);
@@ -151,9 +153,9 @@ mod tests {
 
     #[test]
     fn only_a_change_of_the_list_is_one() {
-        let entry = |name: &str| Entry { interface: name.to_owned(), method: None };
+        let by = |name: &str, method| Entry { interface: name.to_owned(), method };
         let vrrp = |names: &[&str]| Vrrp {
-            linkbeat: names.iter().map(|n| entry(n)).collect(),
+            linkbeat: names.iter().map(|n| by(n, None)).collect(),
             ..Vrrp::default()
         };
         let mut beat = Linkbeat::default();
@@ -163,6 +165,10 @@ mod tests {
         assert!(!beat.configure(false, &vrrp(&["eth0"]), Mono::ZERO));
         assert_eq!(beat.deadline(), Some(Mono::ZERO + EVERY));
         assert!(beat.configure(false, &vrrp(&["eth1"]), Mono::ZERO));
+        let other =
+            Vrrp { linkbeat: vec![by("eth1", Some(LinkbeatMethod::Ioctl))], ..Vrrp::default() };
+        assert!(beat.configure(false, &other, Mono::ZERO));
+        assert!(!beat.configure(false, &other, Mono::ZERO));
         assert!(beat.configure(false, &vrrp(&[]), Mono::ZERO));
         assert_eq!(beat.deadline(), None);
     }

@@ -322,6 +322,9 @@ impl VrrpRole {
             Action::Report(event) if event.detail() == Detail::Silent => {
                 self.exec.tell_after(event);
             }
+            // A take-over has one for each address.
+            Action::Report(event)
+                if event.detail() == Detail::Detail && !log::log_enabled!(log::Level::Debug) => {}
             Action::Report(event) => self.lines.push(Line::Event(event)),
         }
     }

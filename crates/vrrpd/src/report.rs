@@ -50,13 +50,7 @@ impl Line {
                 Detail::Detail => log::debug!("{event}"),
                 Detail::Silent => {}
             },
-            Line::Garp(garp) => {
-                let what = match garp.addr.is_ipv4() {
-                    true => "gratuitous ARP",
-                    false => "unsolicited Neighbour Advert",
-                };
-                log::debug!("Sending {what} on {} for {}", garp.ifname, garp.addr);
-            }
+            Line::Garp(garp) => log::debug!("{}", garp.sending()),
         }
     }
 }
