@@ -529,7 +529,10 @@ fn what_the_kernel_refuses_is_said_and_tried_again() -> Result<()> {
     words.write_all(b"add table ip keepalived { flags owner; }\n").unwrap();
     await_tables(&lan.a, "table ip keepalived\n")?;
     let mut daemon = lan.start_a(&Subject::ours()?, &[hidden_v4()])?;
-    daemon.await_log("addresses of no_accept and strict_mode can be reached")?;
+    let line = daemon.await_log("addresses of no_accept and strict_mode can be reached")?.text;
+    assert!(line.contains("it belongs to another program"), "{line}");
+    // The kernel tells nobody when it goes with its owner.
+    assert!(line.contains("trying again every 1 s"), "{line}");
     daemon.await_log("Entering MASTER STATE")?;
     lan.watch_a.await_addr(PATIENCE, VIP, true)?;
     assert!(answers(&lan.onlooker, VIP)?);
@@ -537,6 +540,7 @@ fn what_the_kernel_refuses_is_said_and_tried_again() -> Result<()> {
     owner.wait().unwrap();
     daemon.await_log("firewall: table keepalived is in place now")?;
     assert!(!answers(&lan.onlooker, VIP)?);
+    assert_eq!(daemon.log.count("can be reached"), 1);
     Ok(())
 }
 

@@ -1,12 +1,11 @@
 //! What `config_save_dir` keeps and `tmp_config_directory` does not.
 
 use std::os::unix::fs::PermissionsExt;
-use std::path::{Path, PathBuf};
-use std::time::{Duration, Instant};
+use std::path::Path;
 
 use conformance::{Folder, Lan, on_both};
 use lab::config::Instance;
-use lab::{Context, Daemon, PATIENCE, Result, Role, Subject};
+use lab::{Context, Daemon, Result, Role, Subject};
 
 fn config(global: &str) -> String {
     config_of(global, &Instance::new(51, 100, &["192.0.2.100/24"]))
@@ -45,16 +44,6 @@ fn the_configurations_used_are_kept(subject: &Subject) -> Result<()> {
     Ok(())
 }
 
-/// A file of that name appears in one step, but nothing tells when.
-fn await_file(path: &Path) -> Result<String> {
-    let until = Instant::now() + PATIENCE;
-    while !path.exists() {
-        assert!(Instant::now() < until, "{} does not appear", path.display());
-        std::thread::sleep(Duration::from_millis(5));
-    }
-    read(path)
-}
-
 fn the_state_is_kept_before_and_after_a_reload(subject: &Subject) -> Result<()> {
     let lan = Lan::new()?;
     let folder = Folder::new()?;
@@ -64,15 +53,14 @@ fn the_state_is_kept_before_and_after_a_reload(subject: &Subject) -> Result<()> 
     let mut daemon = Daemon::start(&lan.a, subject, &with(101))?;
     daemon.await_log("Entering MASTER STATE")?;
     let pid = daemon.role_pid(Role::Vrrp)?;
-    let file =
-        |nth: u32, end: &str| -> PathBuf { dir.join(format!("keepalived_vrrp.{pid}.{nth}.{end}")) };
     for (nth, before) in [(1, 101), (2, 102)] {
         daemon.reload(&with(before + 1))?;
         daemon.await_log("Reload complete")?;
         for (end, priority) in [("pre", before), ("post", before + 1)] {
-            let state = await_file(&file(nth, end))?;
-            assert!(state.contains(&format!("Priority = {priority}\n")), "{end}: {state}");
-            assert_eq!(mode(&file(nth, end))?, 0o600);
+            let name = format!("keepalived_vrrp.{pid}.{nth}.{end}");
+            // Nothing tells when it is written, and the reference fills it in place.
+            folder.await_text(&format!("kept/{name}"), &format!("Priority = {priority}\n"))?;
+            assert_eq!(mode(&dir.join(name))?, 0o600);
         }
     }
     Ok(())
@@ -130,7 +118,7 @@ fn the_state_of_every_role_is_kept() -> Result<()> {
     for (role, word) in [(Role::Vrrp, "vrrp"), (Role::Bfd, "bfd")] {
         let pid = daemon.role_pid(role)?;
         for end in ["pre", "post"] {
-            await_file(&dir.join(format!("keepalived_{word}.{pid}.1.{end}")))?;
+            folder.await_text(&format!("kept/keepalived_{word}.{pid}.1.{end}"), "------<")?;
         }
     }
     Ok(())

@@ -455,7 +455,10 @@ fn misc_check(subject: &Subject) -> Result<()> {
     let plain = format!("MISC_CHECK {{\nmisc_path {script}\nmisc_timeout 30\n}}");
     let dynamic =
         format!("MISC_CHECK {{\nmisc_path \"{script} x\"\nmisc_timeout 30\nmisc_dynamic\n}}");
-    let late = format!("MISC_CHECK {{\nmisc_path {slow}\nmisc_timeout 1\n}}");
+    // Log lines and dumps name the file that a path leads to.
+    let here = folder.path("here");
+    std::os::unix::fs::symlink(".", &here).context(|| "cannot make a link")?;
+    let late = format!("MISC_CHECK {{\nmisc_path {here}/slow\nmisc_timeout 1\n}}");
     let config =
         pool("", &[("127.0.0.1 1", &plain), ("127.0.0.2 1", &dynamic), ("127.0.0.3 1", &late)]);
     let mut daemon = Daemon::start(&host, subject, &config)?;

@@ -533,7 +533,7 @@ pub struct MiscCheck {
     pub script: ScriptId,
     /// Command as written.
     pub command: String,
-    /// Its program, for log lines.
+    /// The file that is run, for log lines.
     pub path: String,
     /// Kill limit; zero is the virtual server's delay_loop.
     pub timeout: Micros,

@@ -89,7 +89,9 @@ fn method(out: &mut String, c: &CheckerStatus<'_>, tracks: &[TrackObject]) -> Re
         }
         CheckKind::Udp(udp) => datagram(out, udp),
         CheckKind::Misc(misc) => {
-            let words: Vec<_> = misc.command.split_whitespace().map(|w| format!("'{w}'")).collect();
+            let arguments = misc.command.split_whitespace().skip(1);
+            let words = core::iter::once(misc.path.as_str()).chain(arguments);
+            let words: Vec<_> = words.map(|w| format!("'{w}'")).collect();
             let dynamic = if misc.dynamic { "YES" } else { "NO" };
             writeln!(out, "MISC_CHECK\n   script = {}", words.join(" "))?;
             writeln!(out, "   timeout = {}", misc.timeout.duration().as_secs())?;

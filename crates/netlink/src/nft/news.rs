@@ -6,6 +6,8 @@ use nix::libc;
 
 /// Attributes that name things. The table's name has the same number everywhere.
 const TABLE_NAME: u16 = 1;
+/// `NFTA_TABLE_OWNER`.
+const TABLE_OWNER: u16 = 7;
 const CHAIN_NAME: u16 = 3;
 const RULE_CHAIN: u16 = 2;
 const SET_NAME: u16 = 2;
@@ -71,6 +73,8 @@ pub struct Table {
     pub family: NftFamily,
     /// Its name.
     pub name: String,
+    /// It belongs to one program, and goes with that; nobody else can change it.
+    pub owned: bool,
 }
 
 /// Reads one piece of news; `None` when it is malformed or about something else.
@@ -116,7 +120,8 @@ pub(super) fn table(kind: u16, payload: &[u8]) -> Option<Table> {
     }
     let attrs = payload.get(NFGENMSG_LEN..)?;
     let family = NftFamily::of(*payload.first()?)?;
-    Some(Table { family, name: wire::string(find(attrs, TABLE_NAME)?) })
+    let name = wire::string(find(attrs, TABLE_NAME)?);
+    Some(Table { family, name, owned: find(attrs, TABLE_OWNER).is_some() })
 }
 
 /// Reads which chain a rule of a listing is in.

@@ -25,6 +25,9 @@ const ELEMENTS_PER_TURN: usize = 512;
 const REPAIR_EVERY: Duration = Duration::from_secs(1);
 /// Time until the kernel is asked again after it refused.
 const RETRY: Duration = Duration::from_secs(10);
+/// Time between looks at a table of ours that belongs to another program. That goes with the
+/// program, and the kernel tells nobody.
+const LOOK_EVERY: Duration = Duration::from_secs(1);
 
 #[derive(Debug)]
 struct Sockets {
@@ -59,6 +62,8 @@ pub struct Firewall {
     repair_at: Option<Mono>,
     /// The kernel refused, and is asked again then.
     refused: Option<Mono>,
+    /// It refused since the table belongs to another program.
+    taken: bool,
     /// That it refused was said.
     said: bool,
 }
@@ -121,6 +126,10 @@ impl Firewall {
 
     /// Puts some of what is missing in place; to be repeated while [`Firewall::is_behind`].
     pub fn strengthen(&mut self, now: Mono, poll: &Loop, token: Token) {
+        if self.taken && self.is_taken() {
+            self.refused = Some(now + LOOK_EVERY);
+            return;
+        }
         if self.damaged {
             self.repair_at = Some(now + REPAIR_EVERY);
         }
@@ -132,7 +141,7 @@ impl Firewall {
         if let Err(e) = done {
             return self.refuse(&e, now);
         }
-        (self.damaged, self.refused) = (false, None);
+        (self.damaged, self.refused, self.taken) = (false, None, false);
         if core::mem::take(&mut self.said) {
             log::info!("firewall: table {} is in place now", self.wanted.table);
         }
@@ -229,7 +238,9 @@ impl Firewall {
     }
 
     fn refuse(&mut self, e: &NftError, now: Mono) {
-        self.refused = Some(now + RETRY);
+        self.taken = e.error.errno == libc::EPERM && self.is_taken();
+        let again = if self.taken { LOOK_EVERY } else { RETRY };
+        self.refused = Some(now + again);
         if core::mem::replace(&mut self.said, true) {
             return;
         }
@@ -237,12 +248,26 @@ impl Firewall {
             e.error.errno,
             libc::EPROTONOSUPPORT | libc::EOPNOTSUPP | libc::EINVAL | libc::EAFNOSUPPORT
         );
-        let hint = if absent { "; does the kernel have nf_tables?" } else { "" };
+        let hint = match (self.taken, absent) {
+            (true, _) => ": it belongs to another program",
+            (_, true) => "; does the kernel have nf_tables?",
+            _ => "",
+        };
         log::error!(
-            "firewall: {e}{hint} Until it does, addresses of no_accept and strict_mode can be \
-             reached; trying again every {} seconds",
-            RETRY.as_secs()
+            "firewall: {e}{hint} - until that changes, addresses of no_accept and strict_mode can \
+             be reached; trying again every {} s",
+            again.as_secs()
         );
+    }
+
+    /// Whether a table of ours belongs to another program.
+    fn is_taken(&mut self) -> bool {
+        let Some(sockets) = &mut self.sockets else { return false };
+        let name = &self.wanted.table;
+        let ours = |t: &netlink::nft::Table| {
+            t.owned && t.name == *name && table::FAMILIES.contains(&t.family)
+        };
+        sockets.request.tables().is_ok_and(|tables| tables.iter().any(ours))
     }
 
     /// Reads what others did to the tables.
@@ -299,5 +324,22 @@ impl Firewall {
         self.there.clear();
         self.removing.clear();
         self.damaged = false;
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn two_that_want_the_same_table_do_not_race() {
+        let start = Mono::ZERO + Duration::from_secs(100);
+        let mut firewall =
+            Firewall { damaged: true, installed: Some(Rules::default()), ..Firewall::default() };
+        assert!(firewall.is_behind(start), "the first repair is at once");
+        firewall.repair_at = Some(start + REPAIR_EVERY);
+        assert!(!firewall.is_behind(start));
+        assert_eq!(firewall.deadline(), Some(start + REPAIR_EVERY));
+        assert!(firewall.is_behind(start + REPAIR_EVERY));
     }
 }

@@ -137,8 +137,14 @@ fn drop_unusable_scripts(cx: &mut Cx<'_>, vs: &mut VirtualServer) {
         keep(&mut rare.notify_down);
     }
     for rs in &mut vs.real_servers {
-        rs.checkers.retain(|checker| match &checker.kind {
-            CheckKind::Misc(misc) => runs(cx, misc),
+        rs.checkers.retain_mut(|checker| match &mut checker.kind {
+            CheckKind::Misc(misc) => {
+                // Log lines name the file that is run.
+                if let Some(script) = cx.build.config.scripts.get(misc.script.index()) {
+                    misc.path.clone_from(&script.path);
+                }
+                runs(cx, misc)
+            }
             _ => true,
         });
     }
