@@ -7,7 +7,7 @@
 //! | `object KIND NAME`, `instance ...`, `sync-group ...` | configuration, see [`crate::config`] |
 //! | `global KEY VALUE`, `debounce DEV DOWN UP` | settings |
 //! | `static ADDR [DEV [GROUP]]`, `track-group NAME INSTANCE...` | a static address, who tracks it |
-//! | `link NAME INDEX up\|down [no-multicast] [noarp]` | a fact, before or after `start` |
+//! | `link NAME INDEX up\|down [no-multicast] [noarp] [below INDEX]` | a fact, before or after `start` |
 //! | `unlink INDEX`, `addr INDEX ADDR`, `unaddr INDEX ADDR` | facts |
 //! | `start`, `shutdown` | |
 //! | `at TIME` | runs the timers up to that time |
@@ -505,6 +505,7 @@ pub fn link(words: &mut dyn Iterator<Item = &str>) -> Result<LinkFact, Error> {
             "down" => (fact.up, fact.flags) = (false, DOWN),
             "no-multicast" => fact.multicast = false,
             "noarp" => fact.noarp = true,
+            "below" => fact.below = Some(IfIndex(next(words, word)?)),
             _ => return Err(format!("what is `{word}`?")),
         }
     }

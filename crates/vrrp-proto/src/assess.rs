@@ -44,6 +44,10 @@ impl Node {
         for (id, before) in before {
             self.explain(id, before, at);
         }
+        let promoted = self.vrids.take_promoted();
+        if !promoted.is_empty() {
+            self.refresh(&promoted, at);
+        }
     }
 
     /// Links changed: their users look again, those of virtual links that can be used now or no
@@ -81,6 +85,7 @@ impl Node {
     /// Finds interface, source address and socket.
     pub(crate) fn bind(&mut self, id: InstanceId, at: &mut At<'_>) {
         let Some(Some(i)) = self.instances.get_mut(id.index()) else { return };
+        self.vrids.find(i, &self.links);
         let link = i.config.interface.as_deref().and_then(|n| self.links.named(n));
         let base = link.map(|l| l.index);
         let vips = &self.index.vips;
@@ -158,6 +163,13 @@ impl Node {
                 Some(link) if !link.multicast && !i.is_unicast() => add(Cause::Config),
                 Some(_) => {}
             }
+        }
+        if let Some(rival) = self.vrids.rival(id).and_then(|rival| self.get(rival)) {
+            add(Cause::SameVrid {
+                other: rival.name.clone(),
+                family: i.family(),
+                vrid: i.config.vrid,
+            });
         }
         self.vmac_causes(i, &mut add);
         if i.src.is_none() && !i.unbound {

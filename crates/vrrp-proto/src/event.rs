@@ -13,7 +13,7 @@ use core::time::Duration;
 use model::VrrpInstance;
 use model::vrrp::SyncGroup;
 use std::sync::Arc;
-use types::{Family, GroupId, InstanceId, Prefix, Priority};
+use types::{Family, GroupId, InstanceId, Prefix, Priority, Vrid};
 
 /// State of a virtual router as users see it (RFC 9568 section 6.4 says
 /// Initialize, Backup and Active).
@@ -87,6 +87,16 @@ pub enum Cause {
     Process(Arc<str>),
     /// A BFD session is down.
     Bfd(Arc<str>),
+    /// Another instance has its virtual router ID on the network that both
+    /// their interfaces sit on.
+    SameVrid {
+        /// That instance.
+        other: Arc<str>,
+        /// Of both.
+        family: Family,
+        /// Of both.
+        vrid: Vrid,
+    },
     /// `unicast_fault_no_peer` without peers.
     NoPeers,
     /// A permanent mistake in the configuration, or an interface that cannot
@@ -102,6 +112,7 @@ impl Cause {
             Cause::InterfaceDown(_)
                 | Cause::NoAddress(_)
                 | Cause::SourceMissing
+                | Cause::SameVrid { .. }
                 | Cause::NoPeers
                 | Cause::Config
         )

@@ -187,6 +187,8 @@ pub struct LinkFact {
     /// What it sits on, of a link that a virtual router might use: a macvlan in private mode or an
     /// ipvlan of layer 2.
     pub stacked: Option<Stacked>,
+    /// The interface whose network it shares, whatever its mode.
+    pub below: Option<IfIndex>,
 }
 
 /// A link that sits on another one.

@@ -45,6 +45,7 @@ mod track;
 mod transition;
 mod trouble;
 mod vmac;
+mod vrids;
 
 pub use action::{Action, Garp, LinkKind, LinkSpec, Out, Owner, SendAdvert, SocketId, SocketKey};
 pub use counters::Counters;

@@ -11,6 +11,9 @@ use std::collections::{BTreeMap, HashMap};
 use std::sync::Arc;
 use types::{Family, IfIndex, Mono, Prefix};
 
+/// More interfaces than this do not sit on each other.
+const DEPTH_MAX: usize = 8;
+
 /// One interface.
 #[derive(Debug, Clone)]
 pub struct Link {
@@ -44,6 +47,8 @@ pub struct Link {
     pub vrf: bool,
     /// What it sits on.
     pub stacked: Option<Stacked>,
+    /// The interface whose network it shares.
+    pub below: Option<IfIndex>,
     /// Its addresses, in the order in which they were told.
     addrs: BTreeMap<u64, AddrFact>,
     /// Where each stands in that order.
@@ -84,6 +89,18 @@ impl Links {
     /// The interface of that index.
     pub fn get(&self, index: IfIndex) -> Option<&Link> {
         self.links.get(&index)
+    }
+
+    /// The interface on whose network `link` is in the end.
+    pub fn lowest(&self, link: &Link) -> IfIndex {
+        let mut at = link;
+        for _ in 0..DEPTH_MAX {
+            match at.below.and_then(|index| self.get(index)) {
+                Some(below) => at = below,
+                None => break,
+            }
+        }
+        at.index
     }
 
     /// Whether the interface exists and is up.
@@ -160,6 +177,7 @@ impl Links {
                 master: fact.master,
                 vrf: fact.vrf,
                 stacked: fact.stacked,
+                below: fact.below,
                 addrs: BTreeMap::new(),
                 places: HashMap::new(),
                 pending: None,
@@ -173,11 +191,11 @@ impl Links {
         link.noarp = fact.noarp;
         link.vrf = fact.vrf;
         link.vrf_table = fact.vrf_table;
-        let seen = (link.mac, link.set_up, link.group, link.master, link.stacked);
-        if seen != (fact.mac, fact.set_up, fact.group, fact.master, fact.stacked) {
+        let seen = (link.mac, link.set_up, link.group, link.master, link.stacked, link.below);
+        if seen != (fact.mac, fact.set_up, fact.group, fact.master, fact.stacked, fact.below) {
             link.mac = fact.mac;
             (link.set_up, link.group) = (fact.set_up, fact.group);
-            (link.master, link.stacked) = (fact.master, fact.stacked);
+            (link.master, link.stacked, link.below) = (fact.master, fact.stacked, fact.below);
             changed.names.push(link.name.clone());
         }
         if core::mem::replace(&mut link.mtu, fact.mtu) != fact.mtu {

@@ -21,6 +21,7 @@ use crate::statics::Statics;
 use crate::timers::Timers;
 use crate::track::Tracked;
 use crate::vmac::Vmacs;
+use crate::vrids::Vrids;
 use core::net::IpAddr;
 use core::time::Duration;
 use model::{Global, TrackKind};
@@ -49,6 +50,7 @@ pub struct Node {
     pub(crate) links: Links,
     pub(crate) echoes: Echoes,
     pub(crate) vmacs: Vmacs,
+    pub(crate) vrids: Vrids,
     pub(crate) firewall: Firewall,
     pub(crate) sockets: Sockets,
     pub(crate) pacer: Pacer,
@@ -100,6 +102,7 @@ impl Node {
             links: Links::default(),
             echoes: Echoes::default(),
             vmacs: Vmacs::default(),
+            vrids: Vrids::default(),
             firewall: Firewall::default(),
             sockets: Sockets::default(),
             pacer: Pacer::default(),

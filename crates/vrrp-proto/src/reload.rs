@@ -158,6 +158,8 @@ impl Node {
         for (id, before) in before {
             self.explain(id, before, at);
         }
+        let promoted = self.vrids.take_promoted();
+        self.refresh(&promoted, at);
     }
 
     /// Objects that were tracked before keep their value.
@@ -224,6 +226,7 @@ impl Node {
             self.sockets.release(&mut i, at.out);
         }
         self.timers.set(id.0, None);
+        self.vrids.leave(id);
     }
 
     /// Groups, trackers, virtual links and indexes of the configuration; the result removes the

@@ -256,6 +256,9 @@ fn fault(f: &mut fmt::Formatter<'_>, name: &str, cause: &Cause) -> fmt::Result {
             write!(f, "({name}) entering FAULT state (tracked process {p} quorum not achieved)")
         }
         Cause::Bfd(b) => write!(f, "({name}): entering FAULT state (BFD instance {b} down)"),
+        Cause::SameVrid { other, family, vrid } => {
+            write!(f, "VRID conflict between {name} and {other} {family} vrid {vrid}")
+        }
         Cause::NoPeers => {
             write!(f, "({name}) Cannot use unicast without any peers - going to fault state")
         }

@@ -61,8 +61,15 @@ pub fn link_fact(link: &Link) -> LinkFact {
         master: link.master.map(IfIndex),
         vrf: link.vrf_table.is_some(),
         stacked: stacked(link),
+        below: below(link),
         vrf_table: link.vrf_table,
     }
+}
+
+/// The link whose network it shares.
+fn below(link: &Link) -> Option<IfIndex> {
+    let shares = link.macvlan_mode.is_some() || link.ipvlan.is_some();
+    link.parent.filter(|_| shares && link.parent_netns.is_none()).map(IfIndex)
 }
 
 /// What a link that could be a virtual router's sits on.
