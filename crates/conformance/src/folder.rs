@@ -41,6 +41,14 @@ impl Folder {
         Ok(path)
     }
 
+    /// What is in a file.
+    ///
+    /// # Errors
+    /// When the file system refuses.
+    pub fn read(&self, name: &str) -> Result<String> {
+        fs::read_to_string(self.path(name)).context(|| format!("cannot read {name}"))
+    }
+
     /// Writes a shell script that may be executed.
     ///
     /// # Errors

@@ -1,9 +1,12 @@
 //! What becomes of virtual links: taken over, deleted by hand, losing what they sit on, reloaded.
 
-use conformance::{Lan, VIP, VIP6, after, ip, on_both};
+use std::process::Command;
+use std::time::Instant;
+
+use conformance::{Folder, Lan, VIP, VIP6, after, ip, on_both};
 use lab::config::{self, Instance};
 use lab::watch::Change;
-use lab::{Daemon, Frame, PATIENCE, Result, Role, Subject};
+use lab::{Context, Daemon, Frame, PATIENCE, Result, Role, Subject};
 
 const MAC: [u8; 6] = [0, 0, 0x5e, 0, 1, 51];
 const MAC6: [u8; 6] = [0, 0, 0x5e, 0, 2, 51];
@@ -292,3 +295,45 @@ on_both!(
     unicast_adverts_leave_from_the_interface,
     a_stop_without_release_leaves_link_and_address,
 );
+
+/// Whoever listens to the kernel hears of a VMAC once it is as it should be, made or taken over,
+/// with `netlink_notify_msg` and without. The reference (2.2.7) does not know the word.
+#[test]
+fn the_kernel_tells_of_a_vmac_as_it_is_in_the_end() -> Result<()> {
+    for (there, word) in
+        [(false, ""), (false, " netlink_notify_msg"), (true, ""), (true, " netlink_notify_msg")]
+    {
+        let lan = Lan::new()?;
+        let folder = Folder::new()?;
+        if there {
+            let mac = "00:00:5e:00:01:33";
+            ip(
+                &lan.a,
+                &format!("link add vrrp.51 link eth0 address {mac} type macvlan mode private"),
+            )?;
+            ip(&lan.a, "link set vrrp.51 up")?;
+        }
+        let news = std::fs::File::create(folder.path("news")).context(|| "cannot make it")?;
+        let mut listener = Command::new("ip");
+        listener.args(["-details", "-oneline", "monitor", "link"]).stdout(news);
+        let _listener = lan.a.spawn(&mut listener)?;
+        // It listens once it has heard something.
+        let until = Instant::now() + PATIENCE;
+        while folder.read("news")?.is_empty() {
+            assert!(Instant::now() < until, "nothing is heard");
+            ip(&lan.a, "link set eth0 alias heard")?;
+        }
+        let a = Instance::new(51, 150, &["192.0.2.100/24"]).with(format!("use_vmac{word}"));
+        let mut daemon = lan.start_a(&Subject::ours()?, &[a])?;
+        daemon.await_log("Entering MASTER STATE")?;
+        let is_told = |line: &str| {
+            let words =
+                ["vrrp.51@eth0: <BROADCAST,MULTICAST,UP", "00:00:5e:00:01:33", "mode private"];
+            words.iter().all(|word| line.contains(word))
+        };
+        while !folder.read("news")?.lines().any(is_told) {
+            assert!(Instant::now() < until, "{there} {word}: {}", folder.read("news")?);
+        }
+    }
+    Ok(())
+}

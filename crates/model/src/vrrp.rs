@@ -223,8 +223,6 @@ pub struct Vmac {
     pub mac: Option<[u8; 6]>,
     /// Interface group.
     pub group: Option<u32>,
-    /// `netlink_notify_msg`.
-    pub netlink_notify: bool,
 }
 
 /// `use_ipvlan`.

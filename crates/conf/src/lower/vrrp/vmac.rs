@@ -19,7 +19,8 @@ pub fn vmac(cx: &mut Cx<'_>, a: &Args<'_>) {
     while let Some(word) = a.get(i) {
         i += 1;
         match word {
-            "netlink_notify_msg" => made.netlink_notify = true,
+            // The kernel tells of every VMAC after the last of its settings.
+            "netlink_notify_msg" => {}
             "group" if a.get(i).is_some() => {
                 made.group = group(cx, a, i);
                 i += 1;
