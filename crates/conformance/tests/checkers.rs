@@ -206,6 +206,36 @@ fn scripts_of_a_checker_that_dies_end_with_it() -> Result<()> {
     Ok(())
 }
 
+/// A checker that is served late gets a realtime priority, step by step up to the maximum.
+#[test]
+fn a_checker_that_is_served_late_raises_its_priority() -> Result<()> {
+    let host = Host::new("director")?;
+    let global = "max_auto_priority 2\nmin_auto_priority_delay 1000";
+    let text = config(global, "", &tcp("127.0.0.1 8081")).replace("delay_loop 1", "delay_loop 0.1");
+    let mut daemon = Daemon::start(&host, &Subject::ours()?, &text)?;
+    daemon.await_log("Startup complete")?;
+    let pid = daemon.role_pid(Role::Checker)?;
+    for priority in ["1", "2"] {
+        // On a busy machine it may be served just in time once.
+        let raised = format!("Set realtime priority {priority}");
+        let until = Instant::now() + PATIENCE;
+        while daemon.log.count(&raised) == 0 {
+            assert!(Instant::now() < until, "its priority was not raised to {priority}");
+            daemon.signal(Role::Checker, Signal::SIGSTOP)?;
+            procs::await_state(pid, 'T');
+            // The stop itself: longer than the time between two checks.
+            thread::sleep(Duration::from_millis(300));
+            daemon.signal(Role::Checker, Signal::SIGCONT)?;
+            let _ = daemon.log.clone().await_line(Duration::from_secs(1), &raised);
+        }
+    }
+    let stat = fs::read_to_string(format!("/proc/{pid}/stat")).context(|| "cannot read stat")?;
+    let fields: Vec<_> = stat.rsplit_once(") ").map_or("", |s| s.1).split(' ').collect();
+    // Policy and realtime priority, fields 41 and 40 of proc_pid_stat(5): SCHED_RR.
+    assert_eq!((fields[38], fields[37]), ("2", "2"));
+    Ok(())
+}
+
 /// A script that cannot be executed is a failure, never a success.
 #[test]
 fn a_script_that_cannot_be_executed_fails_its_server() -> Result<()> {

@@ -15,10 +15,6 @@ fn config_of(global: &str, instance: &Instance) -> String {
     format!("global_defs {{\n    {global}\n}}\n{instance}")
 }
 
-fn read(path: &Path) -> Result<String> {
-    std::fs::read_to_string(path).context(|| format!("cannot read {}", path.display()))
-}
-
 /// The configuration that runs is kept, one file for each time that it was read.
 fn the_configurations_used_are_kept(subject: &Subject) -> Result<()> {
     let lan = Lan::new()?;

@@ -275,6 +275,32 @@ fn without_news_of_the_kernel_processes_are_looked_for() -> Result<()> {
     Ok(())
 }
 
+/// The kernel speaks to the first network namespace alone, and a daemon that was started inside
+/// another one finds it by process 1. The reference gives up. Not everywhere may that process be
+/// looked at, so a file in its place shows the namespace of this test, where the kernel speaks.
+#[test]
+fn news_of_processes_come_through_the_namespace_of_process_1() -> Result<()> {
+    let mut lan = Lan::new()?;
+    let program = Program::new()?;
+    let own = instance(100);
+    let text = format!(
+        "mkdir -p /run/one/ns && touch /run/one/ns/net && \
+         mount --bind /proc/{}/ns/net /run/one/ns/net && mount --rbind /run/one /proc/1",
+        std::process::id()
+    );
+    lan.a.output(Command::new("sh").args(["-c", &text]))?;
+    let text = config(&[("p", format!("process {}\n    weight 30", program.name()))], &own);
+    let mut daemon = Daemon::start(&lan.a, &Subject::ours()?, &text)?;
+    lan.await_advert_of(&own)?;
+    let running = program.start(&["1000"])?;
+    daemon.await_log("Quorum gained for tracked process p")?;
+    lan.await_advert_of(&Instance { priority: 130, ..own.clone() })?;
+    drop(running);
+    daemon.await_log("Quorum lost for tracked process p")?;
+    assert_eq!(daemon.log.count("The kernel gives no news of processes here"), 0);
+    Ok(())
+}
+
 /// While nobody reads the news, more processes begin and end than there is room for.
 #[test]
 fn after_lost_news_all_processes_are_looked_at() -> Result<()> {
