@@ -106,6 +106,7 @@ impl Script {
             "suspend" => self.handle(Input::Slept { time: duration(rest)? }),
             "clock" => self.handle(Input::Clock { unix: duration(rest)? }),
             "start" => self.start(),
+            "announce" => self.handle(Input::Announce { name: rest }),
             "shutdown" => self.handle(Input::Shutdown),
             "reload" => self.handle(Input::Reload(Box::new(self.setup.clone()))),
             "hear" => self.hear(words),

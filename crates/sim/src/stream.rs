@@ -249,6 +249,7 @@ impl Driver {
                 }
                 None => self.handle(Input::Forwarding { index: IfIndex(1), on: b.flag() }),
             },
+            19 if b.flag() => self.handle(Input::Announce { name: "V00" }),
             _ if b.next() < 32 => {
                 self.handle(Input::Shutdown)?;
                 self.handle(Input::Start { uptime: Duration::ZERO })

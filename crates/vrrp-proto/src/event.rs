@@ -473,6 +473,11 @@ pub enum InstanceEvent {
         /// Whether it is Up.
         up: bool,
     },
+    /// Somebody asked for GARPs; only a MASTER sends them.
+    GarpsAsked {
+        /// Whether it is one.
+        master: bool,
+    },
     /// Notify: scripts, FIFO, D-Bus, SNMP, mail, in this order.
     Notify {
         /// State word.

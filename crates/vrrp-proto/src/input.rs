@@ -133,6 +133,11 @@ pub enum Input<'a> {
         /// Its value.
         value: TrackValue,
     },
+    /// Somebody asks a MASTER of this name for one GARP of each address.
+    Announce {
+        /// Name of an instance.
+        name: &'a str,
+    },
     /// A new configuration takes effect.
     Reload(Box<Setup>),
     /// Leave: priority 0 for each MASTER, addresses removed.

@@ -169,6 +169,7 @@ impl Node {
             Input::Fibs(there) => self.all_fibs(there, at),
             Input::Forwarding { index, on } => self.links.set_forwarding(index, on),
             Input::Track { id, value } => self.track(id, value, at),
+            Input::Announce { name } => self.announce(name, at),
             Input::Reload(setup) => self.reload(*setup, at),
             Input::Shutdown => self.shutdown(at),
         }
@@ -218,6 +219,13 @@ impl Node {
     pub fn clear_counters(&mut self) {
         for i in self.instances.iter_mut().flatten() {
             i.counters = Default::default();
+        }
+    }
+
+    fn announce(&mut self, name: &str, at: &mut At<'_>) {
+        let named = |id: &InstanceId| self.get(*id).is_some_and(|i| &*i.name == name);
+        if let Some(id) = self.order.iter().copied().find(named) {
+            self.on(id, at, |i, env| i.garps_asked(env));
         }
     }
 

@@ -132,6 +132,10 @@ fn instance(f: &mut fmt::Formatter<'_>, name: &str, what: &InstanceEvent) -> fmt
         E::MoreRestored(count) => {
             write!(f, "({name}) {count} more routes and rules were gone: put back")
         }
+        E::GarpsAsked { master: true } => write!(f, "Sending garps on {name} on DBus request"),
+        E::GarpsAsked { master: false } => {
+            write!(f, "({name}) not sending garps on DBus request: only a MASTER does")
+        }
         E::MasterSet { addr, was: None } => write!(f, "({name}) master set to {addr}"),
         E::MasterSet { addr, was: Some(was) } => {
             write!(f, "({name}) master changed from {was} to {addr}")

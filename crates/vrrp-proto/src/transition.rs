@@ -286,6 +286,15 @@ impl Instance {
         self.garp_lower = again(env.now, delay, count);
     }
 
+    /// One GARP for every virtual address, because somebody asks for it.
+    pub fn garps_asked(&mut self, env: &mut Env<'_>) {
+        let master = self.state == State::Master;
+        self.report(env.out, InstanceEvent::GarpsAsked { master });
+        if master {
+            self.garp_all(env, 1);
+        }
+    }
+
     /// Sends the GARPs that are due.
     pub fn garp_tick(&mut self, env: &mut Env<'_>) {
         self.garp_extra_tick(env);

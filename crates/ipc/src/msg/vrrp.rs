@@ -61,6 +61,8 @@ pub enum CoreToVrrp {
     Track(TrackId, TrackValue),
     /// Send a dump.
     Dump(Dump),
+    /// Announce the addresses of the instance of this name once more.
+    SendGarp(String),
     /// Give up mastership, clean up and exit.
     Shutdown,
 }

@@ -72,6 +72,13 @@ impl VrrpRole {
                 let text = dump::text(kind, node, &running.global);
                 self.tell(&VrrpToCore::Dump { kind, text });
             }
+            CoreToVrrp::SendGarp(name) => {
+                if let Some(node) = &mut self.node {
+                    let announce = Input::Announce { name: &name };
+                    node.handle(clock::now(), announce, &mut self.out);
+                    self.carry_out();
+                }
+            }
             CoreToVrrp::Shutdown => self.shutdown(),
         }
     }
