@@ -179,6 +179,17 @@ impl Link {
         }
     }
 
+    /// Has the vrrp role announce the addresses of an instance once more.
+    ///
+    /// # Errors
+    /// When the message cannot be queued.
+    pub fn send_garp(&mut self, instance: &str) -> Result<(), SendError> {
+        match self {
+            Link::Vrrp(c) => c.send(&CoreToVrrp::SendGarp(instance.to_owned())),
+            Link::Checker(_) | Link::Bfd(_) | Link::Monitor(_) => Ok(()),
+        }
+    }
+
     /// Tells the monitor what has happened.
     ///
     /// # Errors

@@ -11,7 +11,7 @@ use conf::Host;
 use ipc::Role;
 use ipc::msg::Dump;
 use ipc::msg::monitor::{Command, Event, Identity, MonitorSetup};
-use log::{debug, warn};
+use log::warn;
 use rt::{Interest, spawn};
 use std::collections::VecDeque;
 use std::io;
@@ -60,6 +60,8 @@ impl Monitor {
             warn!("{} process does not read: events are lost", title(Role::Monitor));
         }
         self.lost += 1;
+        // The present states come with the configuration.
+        self.behind = true;
     }
 }
 
@@ -113,6 +115,7 @@ impl Core {
         let identity = Identity {
             host: System::new().node_name(),
             user: user.map_or_else(|| "root".to_owned(), |u| u.name),
+            namespace: self.names.namespace.clone(),
         };
         let setup = MonitorSetup {
             generation: self.generation,
@@ -128,12 +131,15 @@ impl Core {
 
     /// It has just been started: what runs, and what has happened meanwhile.
     pub(crate) fn introduce_monitor(&mut self) {
+        let missed = self.monitor.lost > 0;
         self.monitor.behind = true;
         self.monitor.dismissed = false;
         self.refresh_monitor(rt::clock::now());
         for event in std::mem::take(&mut self.monitor.backlog) {
             self.tell_monitor(event);
         }
+        // What is missing between the configuration and now.
+        self.monitor.behind |= missed;
     }
 
     /// After a reload: gives it the new configuration, or has it leave.
@@ -218,7 +224,18 @@ impl Core {
             Command::PrintStats => self.dump_on_request(Dump::Stats),
             Command::PrintStatsClear => self.dump_on_request(Dump::StatsClear),
             Command::Reload => self.request_reload(),
-            Command::SendGarp(name) => debug!("({name}) addresses cannot be announced on request"),
+            Command::SendGarp(name) => self.send_garp(&name),
+        }
+    }
+
+    fn send_garp(&mut self, name: &str) {
+        if !self.config.vrrp.instances.iter().any(|i| i.name == name) {
+            return warn!("({name}) no garps on request: there is no such instance");
+        }
+        let vrrp = self.slots.iter_mut().find(|s| s.role == Role::Vrrp);
+        let asked = vrrp.and_then(|s| s.child.as_mut()).map(|c| c.link.send_garp(name));
+        if !asked.is_some_and(|asked| asked.is_ok()) {
+            warn!("({name}) no garps on request: the VRRP process is not there");
         }
     }
 

@@ -112,6 +112,8 @@ fn what_a_monitor_that_hangs_misses_is_bounded_counted_and_told() {
         }
     }
     assert!(got > 0 && got + lost == sent, "{got} {lost}");
+    let next = monitor.recv().unwrap();
+    assert!(matches!(next, Some(CoreToMonitor::Configure(_))), "the states of now");
 }
 
 #[test]

@@ -55,6 +55,8 @@ pub struct Identity {
     pub host: String,
     /// Name of the user that the daemon was started by.
     pub user: String,
+    /// The network namespace that it works in, if it was told one.
+    pub namespace: Option<String>,
 }
 
 /// The present state of an instance or group.
