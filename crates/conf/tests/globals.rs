@@ -318,6 +318,22 @@ fn a_process_name_that_none_can_have_is_told() {
     assert!(!said("process /usr/lib/systemd/systemd-resolved -x"));
 }
 
+/// Only the bus could tell, when it refuses the name.
+#[test]
+fn a_name_that_no_bus_accepts_is_told() {
+    let said = |name: &str| {
+        let loaded = read(&format!("global_defs {{\ndbus_service_name {name}\n}}\n"));
+        assert_eq!(loaded.model.global.dbus.service_name.as_deref(), Some(name));
+        loaded.diags.iter().any(|d| d.text.contains("is no name that a bus accepts"))
+    };
+    for name in ["a", "a.", ".b", "a..b", "a.1b", "a.b+c", &"a.".repeat(200)] {
+        assert!(said(name), "{name}");
+    }
+    for name in ["org.keepalived.Vrrp1", "a.b", "_a.-b.c-1"] {
+        assert!(!said(name), "{name}");
+    }
+}
+
 #[test]
 fn files_must_be_where_they_can_be_watched() {
     let said_of = |lines: &str| counted(&read(&format!("track_file f {{\n{lines}\n}}\n")));

@@ -4,6 +4,7 @@
 //! what a user sees: packets, addresses, log lines, exit statuses. Cases that the reference fails
 //! by its nature take only our binary, and say why.
 
+mod bus;
 pub mod fib;
 mod folder;
 mod frr;
@@ -14,6 +15,7 @@ pub mod news;
 pub mod rng;
 mod shown;
 
+pub use bus::Bus;
 pub use folder::{Folder, set_mode};
 pub use frr::Frr;
 pub use lan::{

@@ -30,7 +30,7 @@ struct Shared {
 
 impl Log {
     /// Starts to read `from` until its end, on a thread of its own.
-    pub(crate) fn follow(&self, from: impl Read + Send + 'static) {
+    pub fn follow(&self, from: impl Read + Send + 'static) {
         let shared = self.shared.clone();
         std::thread::spawn(move || {
             for line in BufReader::new(from).split(b'\n').map_while(std::result::Result::ok) {

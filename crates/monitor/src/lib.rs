@@ -5,6 +5,7 @@
 
 #![forbid(unsafe_code)]
 
+mod dbus;
 mod main_loop;
 mod start;
 mod subsystem;

@@ -1,5 +1,6 @@
 //! The loop: what core says, what the subsystems wait for.
 
+use crate::dbus::Dbus;
 use crate::start::{Fatal, ToCore, failed};
 use crate::subsystem::{self, Cx, Subsystem};
 use core::time::Duration;
@@ -115,8 +116,7 @@ impl Monitor {
                 Err(ChannelError::Closed) => {
                     self.core_is_gone = true;
                     let _ = self.poll.deregister(&self.core);
-                    self.dismissed = true;
-                    self.leave();
+                    self.dismissed();
                     return Ok(());
                 }
                 Err(e) => return Err(e.into()),
@@ -136,10 +136,7 @@ impl Monitor {
                 warn!("{count} events were lost before they came here");
                 self.each(|s, cx| s.lost(cx, count));
             }
-            CoreToMonitor::Shutdown => {
-                self.dismissed = true;
-                self.leave();
-            }
+            CoreToMonitor::Shutdown => self.dismissed(),
         }
     }
 
@@ -153,6 +150,13 @@ impl Monitor {
     fn leave(&mut self) {
         self.leaving = Some(clock::now() + LAST_WORDS);
         self.each(|s, cx| s.leave(cx));
+    }
+
+    /// Core has said all.
+    fn dismissed(&mut self) {
+        self.dismissed = true;
+        self.leave();
+        self.each(|s, cx| s.dismissed(cx));
     }
 
     fn is_done(&self) -> bool {
@@ -195,5 +199,5 @@ impl Monitor {
 
 /// Every way to the outside world; each sees from its configuration whether it has work.
 fn subsystems() -> Vec<Box<dyn Subsystem>> {
-    Vec::new()
+    vec![Box::new(Dbus::default())]
 }

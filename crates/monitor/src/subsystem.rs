@@ -35,6 +35,9 @@ pub trait Subsystem: Debug {
     /// called twice, and events may come after it.
     fn leave(&mut self, cx: &mut Cx<'_>);
 
+    /// After [`Subsystem::leave`]: no event comes any more.
+    fn dismissed(&mut self, _cx: &mut Cx<'_>) {}
+
     /// After [`Subsystem::leave`]: whether all is said.
     fn is_done(&self) -> bool;
 }

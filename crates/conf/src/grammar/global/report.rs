@@ -124,17 +124,30 @@ pub static AGENTS: &[Keyword] = &[
         .since("2.3")
         .invalid("snmp_rs_stats_update_interval '{}' is invalid")
         .set(|cx, a| cx.build.config.global.snmp.rs_stats_interval = a.opt_secs(0)),
-    kw("enable_dbus", "Offer the D-Bus service.")
+    kw("enable_dbus", "Offer instances, their states and commands on the system bus of D-Bus.")
         .default("off")
+        .acted()
         .set(|cx, _| cx.build.config.global.dbus.enabled = true),
-    kw("dbus_service_name", "Name of the D-Bus service.")
+    kw("dbus_service_name", "Name on the bus; each daemon of a host needs its own.")
         .args(&[word("NAME")])
         .default("org.keepalived.Vrrp1")
-        .set(|cx, a| cx.build.config.global.dbus.service_name = a.opt_string(0)),
-    kw("dbus_no_interface_name", "Path element of instances without an interface.")
+        .acted()
+        .set(|cx, a| {
+            let name = a.str(0);
+            if !is_bus_name(name) {
+                let text = format!(
+                    "dbus_service_name {name} is no name that a bus accepts, \
+                     as org.example.Vrrp1 is one"
+                );
+                cx.note(Code::Advice, a.span(0), text);
+            }
+            cx.build.config.global.dbus.service_name = a.opt_string(0);
+        }),
+    kw("dbus_no_interface_name", "Stands in object paths for the interface of instances without.")
         .args(&[word("NAME")])
         .default("none")
         .since("2.3")
+        .acted()
         .set(|cx, a| cx.build.config.global.dbus.no_interface_name = a.opt_string(0)),
 ];
 
@@ -174,3 +187,12 @@ pub static FIFOS: &[Keyword] = &[
         .acted()
         .set(|cx, _| cx.build.config.global.fifo_write_states_on_reload = true),
 ];
+
+/// Whether D-Bus takes `name` as the name of a service: two elements or more of letters, digits,
+/// `_` and `-`, none beginning with a digit, 255 bytes in all.
+fn is_bus_name(name: &str) -> bool {
+    let legal = |c: char| c.is_ascii_alphanumeric() || c == '_' || c == '-';
+    let digit = |c: char| c.is_ascii_digit();
+    let element = |e: &str| !e.is_empty() && e.chars().all(legal) && !e.starts_with(digit);
+    name.len() <= 255 && name.contains('.') && name.split('.').all(element)
+}
