@@ -234,7 +234,7 @@ impl Core {
         }
         let vrrp = self.slots.iter_mut().find(|s| s.role == Role::Vrrp);
         let asked = vrrp.and_then(|s| s.child.as_mut()).map(|c| c.link.send_garp(name));
-        if !asked.is_some_and(|asked| asked.is_ok()) {
+        if asked.is_none_or(|asked| asked.is_err()) {
             warn!("({name}) no garps on request: the VRRP process is not there");
         }
     }
