@@ -5,6 +5,7 @@
 
 use std::collections::HashMap;
 use std::sync::Arc;
+use zeroize::Zeroize;
 
 /// A place in the configuration: file, line, column and length, and through
 /// which definition the text came. Sixteen bytes; resolve it with [`Sources`].
@@ -66,6 +67,13 @@ pub struct Source {
     pub included: Option<Span>,
 }
 
+/// A text may hold secrets.
+impl Drop for Source {
+    fn drop(&mut self) {
+        self.text.zeroize();
+    }
+}
+
 /// One step of an expansion.
 #[derive(Debug, Clone)]
 pub struct Expansion {
@@ -98,14 +106,13 @@ impl Sources {
 
     /// Keeps the text of a file that has been read to its end; once, however
     /// often the file is included.
-    pub(crate) fn keep(&mut self, id: FileId, text: String) {
+    pub(crate) fn keep(&mut self, id: FileId, mut text: String) {
         let Some(name) = self.get(id).map(|f| f.name.clone()) else { return };
         let first = *self.first.entry(name).or_insert(id);
-        if first != id && self.get(first).is_some_and(|f| f.text == text) {
-            return;
-        }
-        if let Some(file) = self.files.get_mut(id.0 as usize) {
-            file.text = text;
+        let known = first != id && self.get(first).is_some_and(|f| f.text == text);
+        match self.files.get_mut(id.0 as usize) {
+            Some(file) if !known => file.text = text,
+            _ => text.zeroize(),
         }
     }
 

@@ -71,8 +71,10 @@ impl Host for System {
     }
 
     fn read(&self, path: &str) -> Result<Vec<u8>, FileError> {
-        let mut bytes = Vec::new();
         let file = std::fs::File::open(path).map_err(file_error)?;
+        // Room for all of it at once: what grows leaves copies behind, and it may hold secrets.
+        let len = file.metadata().map_or(0, |m| m.len().min(FILE_MAX));
+        let mut bytes = Vec::with_capacity(usize::try_from(len).unwrap_or(0) + 1);
         file.take(FILE_MAX + 1).read_to_end(&mut bytes).map_err(file_error)?;
         if bytes.len() as u64 > FILE_MAX {
             return Err(FileError::Unreadable(format!("it has more than {FILE_MAX} bytes")));

@@ -180,7 +180,10 @@ impl Core {
         self.scripts
             .end(now, STOP_GRACE, |p| matches!(p, Purpose::Track(..) | Purpose::FifoReader(_)));
         self.previous_generation = std::mem::replace(&mut self.generation, generation);
-        self.previous = Some(std::mem::replace(&mut self.config, Arc::from(config)));
+        let mut previous = std::mem::replace(&mut self.config, Arc::from(config));
+        // Its scripts may still be asked for.
+        Arc::make_mut(&mut previous).forget_secrets();
+        self.previous = Some(previous);
         self.apply_own_settings();
         self.scripts.tell_failures_anew();
         self.change_resources();

@@ -23,6 +23,13 @@ pub fn wanted(role: Role, config: &Config, options: &Options) -> bool {
     on && (configured || options.all)
 }
 
+/// What is to be taken away, for which no secret is needed.
+fn former(config: &Config) -> Former {
+    let (global, mut vrrp) = (config.global.clone(), config.vrrp.clone());
+    vrrp.forget_secrets();
+    Former { global, vrrp }
+}
+
 /// The part of `role`, with the present values of tracked objects, and with what earlier processes
 /// of the role have run; core has none, and that of the monitor is not asked for its consent.
 pub fn part(
@@ -40,10 +47,7 @@ pub fn part(
             generation,
             global,
             vrrp: config.vrrp.clone(),
-            before: before
-                .iter()
-                .map(|c| Former { global: c.global.clone(), vrrp: c.vrrp.clone() })
-                .collect(),
+            before: before.iter().map(|config| former(config)).collect(),
             tracks: config.tracks.clone(),
             values: values.to_vec(),
             options: VrrpOptions {

@@ -105,10 +105,12 @@ fn daemon(options: Options, args: &[String]) -> Result<i32, Stop> {
     }
     // Named by the number of the process that stays.
     kept::configuration(&loaded, 0);
+    // The text goes, and with it what is secret in it.
+    let config = { loaded }.model;
     log_sink::start_writers();
     let has_moved = names.namespace.is_some();
     let home = home.filter(|_| has_moved);
-    let parts = Parts { options, names, log, config: loaded.model, signals, slots, home, limits };
+    let parts = Parts { options, names, log, config, signals, slots, home, limits };
     let mut core = Core::new(parts).map_err(failed("cannot open the event loop or inotify"))?;
     core.pid_file = Some(pid_file);
     core.manager = Notifier::from_env();

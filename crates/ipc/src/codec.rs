@@ -38,6 +38,15 @@ pub fn encode<T: Serialize>(value: &T, out: &mut Vec<u8>) -> Result<(), Error> {
     options(MAX_MESSAGE).serialize_into(out, value).map_err(Error)
 }
 
+/// How many bytes [`encode`] appends.
+///
+/// # Errors
+/// As of [`encode`].
+pub fn encoded_len<T: Serialize>(value: &T) -> Result<usize, Error> {
+    let len = options(MAX_MESSAGE).serialized_size(value).map_err(Error)?;
+    Ok(usize::try_from(len).unwrap_or(usize::MAX))
+}
+
 /// Decodes a value that takes up all of `bytes`.
 ///
 /// # Errors

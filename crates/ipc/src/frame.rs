@@ -11,6 +11,7 @@ use crate::codec;
 use core::fmt;
 use serde::Serialize;
 use serde::de::DeserializeOwned;
+use zeroize::Zeroize;
 
 /// Length of the header.
 pub const HEADER: usize = 4;
@@ -48,6 +49,7 @@ impl core::error::Error for Error {}
 /// When the value cannot be encoded or is too long; `out` is as before then.
 pub fn write<T: Serialize>(value: &T, out: &mut Vec<u8>) -> Result<(), Error> {
     let start = out.len();
+    make_room(out, HEADER + codec::encoded_len(value).map_err(Error::Codec)?);
     out.extend_from_slice(&[0; HEADER]);
     let done = codec::encode(value, out).map_err(Error::Codec).and_then(|()| {
         let length = out.len() - start - HEADER;
@@ -66,6 +68,27 @@ pub fn write<T: Serialize>(value: &T, out: &mut Vec<u8>) -> Result<(), Error> {
             Err(e)
         }
     }
+}
+
+/// Makes room for `more` bytes. What moves for that is overwritten where it was: messages may hold
+/// secrets.
+pub fn make_room(buf: &mut Vec<u8>, more: usize) {
+    if buf.capacity() - buf.len() >= more {
+        return;
+    }
+    let mut larger = Vec::with_capacity((buf.len() + more).max(2 * buf.len()));
+    larger.extend_from_slice(buf);
+    buf.as_mut_slice().zeroize();
+    *buf = larger;
+}
+
+/// Drops the first `count` bytes and leaves no copy of them.
+pub fn discard(buf: &mut Vec<u8>, count: usize) {
+    let count = count.min(buf.len());
+    buf.copy_within(count.., 0);
+    let left = buf.len() - count;
+    buf.get_mut(left..).unwrap_or_default().zeroize();
+    buf.truncate(left);
 }
 
 /// Takes the first whole frame off `buf`: the message and how many bytes it

@@ -62,6 +62,12 @@ impl Config {
         self.lvs.blocks || !self.lvs.virtual_servers.is_empty()
     }
 
+    /// Takes out passwords and keys, which are overwritten.
+    pub fn forget_secrets(&mut self) {
+        self.vrrp.forget_secrets();
+        self.lvs.ssl.iter_mut().for_each(|ssl| ssl.password = None);
+    }
+
     /// Whether the bfd role has work: at least one session.
     pub fn has_bfd(&self) -> bool {
         !self.bfd.is_empty()

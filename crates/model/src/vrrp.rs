@@ -33,6 +33,15 @@ pub struct Vrrp {
     pub linkbeat: Vec<Linkbeat>,
 }
 
+impl Vrrp {
+    /// Takes out passwords and keys, which are overwritten.
+    pub fn forget_secrets(&mut self) {
+        for instance in &mut self.instances {
+            (instance.auth, instance.auth_hmac) = (None, None);
+        }
+    }
+}
+
 /// An entry of `interface_up_down_delays`.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Debounce {

@@ -9,6 +9,7 @@ use crate::fdpass;
 use core::fmt;
 use core::marker::PhantomData;
 use core::time::Duration;
+use ipc::frame;
 use mio::Interest;
 use nix::libc;
 use serde::Serialize;
@@ -36,7 +37,7 @@ pub enum SendError {
     /// The reader stalls. State reports should coalesce, events be counted as lost.
     Full,
     /// The message cannot be encoded or is too large.
-    Message(ipc::frame::Error),
+    Message(frame::Error),
 }
 
 impl fmt::Display for SendError {
@@ -187,7 +188,7 @@ impl<Tx: Serialize, Rx: DeserializeOwned> Channel<Tx, Rx> {
     fn append(&mut self, message: &Tx, fd: Option<OwnedFd>) -> Result<(), SendError> {
         self.compact();
         let start = self.out.len();
-        ipc::frame::write(message, &mut self.out).map_err(SendError::Message)?;
+        frame::write(message, &mut self.out).map_err(SendError::Message)?;
         if start > self.written && self.out.len() - self.written > QUEUE_MAX {
             self.out.truncate(start);
             return Err(SendError::Full);
@@ -199,11 +200,11 @@ impl<Tx: Serialize, Rx: DeserializeOwned> Channel<Tx, Rx> {
     /// Gives back the room of what has been written.
     fn compact(&mut self) {
         if self.written == self.out.len() {
-            self.out.clear();
+            frame::discard(&mut self.out, self.written);
             // A model may have been tens of MiB; small messages do not need that.
             self.out.shrink_to(COMPACT_AT);
         } else if self.written >= COMPACT_AT {
-            self.out.drain(..self.written);
+            frame::discard(&mut self.out, self.written);
             for (place, _) in &mut self.out_fds {
                 *place -= self.written;
             }
@@ -269,7 +270,7 @@ impl<Tx: Serialize, Rx: DeserializeOwned> Channel<Tx, Rx> {
         let mut budget = READ_PER_CALL;
         loop {
             let waiting = self.inbox.get(self.taken..).unwrap_or_default();
-            match ipc::frame::read(waiting, self.limit) {
+            match frame::read(waiting, self.limit) {
                 Ok(Some((message, used))) => {
                     self.taken += used;
                     return Ok(Some(message));
@@ -292,13 +293,14 @@ impl<Tx: Serialize, Rx: DeserializeOwned> Channel<Tx, Rx> {
     /// Reads once; `false` when there is nothing to read.
     fn fill(&mut self, budget: &mut usize) -> Result<bool, ChannelError> {
         if self.taken > 0 {
-            self.inbox.drain(..self.taken);
+            frame::discard(&mut self.inbox, self.taken);
             self.taken = 0;
             if self.inbox.is_empty() {
                 self.inbox.shrink_to(COMPACT_AT);
             }
         }
         let start = self.inbox.len();
+        frame::make_room(&mut self.inbox, READ_LEN);
         self.inbox.resize(start + READ_LEN, 0);
         let room = self.inbox.get_mut(start..).unwrap_or_default();
         let got = if self.accept_fds {

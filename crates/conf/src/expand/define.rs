@@ -2,22 +2,51 @@
 //! substitution.
 
 use std::collections::HashMap;
+use std::ops::Deref;
 use std::sync::Arc;
 
 use super::{Expander, LINE_BYTES, NESTING};
+use crate::conceal;
 use crate::diag::{Code, Diag, Level};
 use crate::source::{Line, Origin, Span, Via};
+use zeroize::Zeroize;
 
 /// Most substitutions in one line; more are a loop.
 const SUBSTITUTIONS: usize = 512;
+
+/// One line of a definition, which may be a secret.
+#[derive(Debug, Clone)]
+pub(crate) struct Value(Arc<str>);
+
+impl Drop for Value {
+    fn drop(&mut self) {
+        if let Some(text) = Arc::get_mut(&mut self.0) {
+            text.zeroize();
+        }
+    }
+}
+
+impl Deref for Value {
+    type Target = str;
+
+    fn deref(&self) -> &str {
+        &self.0
+    }
+}
+
+impl From<&str> for Value {
+    fn from(text: &str) -> Self {
+        Value(text.into())
+    }
+}
 
 /// A definition: its text as written, and where it stands.
 #[derive(Debug, Clone)]
 struct Definition {
     name: Arc<str>,
-    first: Arc<str>,
+    first: Value,
     /// The further lines of a multi-line definition.
-    rest: Option<Arc<[Arc<str>]>>,
+    rest: Option<Arc<[Value]>>,
     at: Span,
 }
 
@@ -25,7 +54,7 @@ struct Definition {
 #[derive(Debug)]
 pub(crate) struct Pending {
     name: Arc<str>,
-    lines: Vec<Arc<str>>,
+    lines: Vec<Value>,
     at: Span,
 }
 
@@ -185,8 +214,11 @@ impl Expander<'_> {
 
     /// The line with every definition replaced; `None` to use it as it is.
     fn substitute(&mut self, line: &Line<'_>) -> Option<Substituted> {
+        // Of full length, so that it is in one place only.
+        let mut text = String::with_capacity(line.text.len().max(LINE_BYTES));
+        text.push_str(line.text);
         let mut out = Substituted {
-            text: line.text.to_owned(),
+            text,
             origins: (0..line.text.len()).map(|i| line.origin(i)).collect(),
             rest: Vec::new(),
         };
@@ -231,7 +263,7 @@ impl Expander<'_> {
         } else {
             let text = format!(
                 "Parameter substitution on line '{}' would exceed maximum line length",
-                line.text
+                conceal::secrets(line.text)
             );
             Diag::new(Level::Note, Code::SubstitutionTooLong, line.whole(), text)
         };
@@ -291,11 +323,16 @@ impl Expander<'_> {
             _ => "!".into(),
         };
         let value = value.replace(['\n', '\0'], " ");
-        Some(Definition { name: name.into(), first: value.into(), rest: None, at: Span::NONE })
+        Some(Definition {
+            name: name.into(),
+            first: value.as_str().into(),
+            rest: None,
+            at: Span::NONE,
+        })
     }
 
     /// The text of a word that is one use of a single-line definition.
-    pub(super) fn text_of(&mut self, word: &str) -> Option<Arc<str>> {
+    pub(super) fn text_of(&mut self, word: &str) -> Option<Value> {
         let used = use_at(word, 0).filter(|u| u.end == word.len())?;
         let text = self.meaning(used.name, &used, false, Span::NONE)?.first;
         if !text.starts_with('$') || *text == *word {
@@ -336,7 +373,13 @@ struct Substituted {
     origins: Vec<Origin>,
     /// Further lines of the multi-line definitions at its end, outermost
     /// first, with the place of their use.
-    rest: Vec<(Arc<[Arc<str>]>, Origin)>,
+    rest: Vec<(Arc<[Value]>, Origin)>,
+}
+
+impl Drop for Substituted {
+    fn drop(&mut self) {
+        self.text.zeroize();
+    }
 }
 
 fn line_span(line: &Line<'_>, origins: &[Origin], from: usize, to: usize) -> Span {

@@ -5,6 +5,7 @@ use crate::diag::{Code, Diag, Level};
 use crate::glob;
 use crate::host::{FileError, FileKind};
 use crate::source::{FileId, Line, Source, Span};
+use zeroize::Zeroizing;
 
 /// Include error bits.
 pub mod bits {
@@ -155,7 +156,7 @@ impl Expander<'_> {
         }
         Ok(match String::from_utf8(bytes) {
             Ok(text) => text,
-            Err(e) => self.latin1(path, e.as_bytes()),
+            Err(e) => self.latin1(path, &Zeroizing::new(e.into_bytes())),
         })
     }
 

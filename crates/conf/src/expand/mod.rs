@@ -20,6 +20,7 @@ use crate::print::Printer;
 use crate::source::{FileId, Line, Origin, Span};
 use define::{Definitions, Pending};
 use include::OpenFile;
+use zeroize::Zeroize;
 
 /// Longest line in bytes, without its line end.
 pub(crate) const LINE_BYTES: usize = 1022;
@@ -160,6 +161,7 @@ impl<'h> Expander<'h> {
             from = at + 1;
         }
         self.stripped(Line::mapped(&text, line.file(), line.number(), &origins));
+        text.zeroize();
     }
 
     /// A line without comment and outer blanks.

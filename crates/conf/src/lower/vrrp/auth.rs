@@ -3,6 +3,7 @@
 use model::Secret;
 use model::vrrp::{Auth, AuthHmac, HmacMode, Version};
 use types::Family;
+use zeroize::Zeroizing;
 
 use super::draft::Draft;
 use crate::args::Args;
@@ -134,9 +135,9 @@ pub fn key(cx: &mut Cx<'_>, a: &Args<'_>) {
 /// A key as text or in hex.
 fn key_bytes(text: &str) -> Result<Vec<u8>, String> {
     let Some(hex) = text.strip_prefix("hex:") else { return Ok(text.as_bytes().to_vec()) };
-    let digits: Vec<u32> =
-        hex.chars().map(|c| c.to_digit(16)).collect::<Option<_>>().unwrap_or_default();
-    if digits.is_empty() || digits.len() % 2 == 1 {
+    let mut digits = Zeroizing::new(Vec::with_capacity(hex.len()));
+    digits.extend(hex.chars().map_while(|c| c.to_digit(16)));
+    if digits.len() != hex.len() || digits.is_empty() || digits.len() % 2 == 1 {
         return Err("not pairs of hex digits".to_owned());
     }
     let pair = |pair: &[u32]| pair.iter().fold(0, |all, digit| all << 4 | digit) as u8;
@@ -146,6 +147,7 @@ fn key_bytes(text: &str) -> Result<Vec<u8>, String> {
 /// A key in a file of its own, which nobody else may read.
 fn key_file(cx: &mut Cx<'_>, a: &Args<'_>, path: &str) -> Result<Vec<u8>, String> {
     let text = cx.host.read(path).map_err(|_| format!("file {path} cannot be read"))?;
+    let text = Zeroizing::new(text);
     if let Ok(meta) = cx.host.stat(path)
         && meta.mode & 0o077 != 0
     {
