@@ -390,7 +390,7 @@ fn without_local_igmp_a_backup_does_not_attract_the_mac(subject: &Subject) -> Re
 #[test]
 fn a_mac_that_is_taken_is_a_fault_until_it_is_free() -> Result<()> {
     let lan = Lan::new()?;
-    ip(&lan.a, "link add other link eth0 address 00:00:5e:00:01:33 type macvlan mode private")?;
+    ip(&lan.a, "link add other link eth0 address 00:00:5e:00:01:33 type macvlan mode bridge")?;
     lan.a.set_up("other", true)?;
     let mut daemon = lan.start_a(&Subject::ours()?, &[instance(150)])?;
     daemon.await_log("cannot make vrrp.51 on eth0")?;

@@ -29,6 +29,28 @@ fn a_link_that_is_as_it_should_be_is_taken_over(subject: &Subject) -> Result<()>
     Ok(())
 }
 
+/// Whoever made it, and whatever it is called: a MAC is on an interface once.
+fn a_link_of_any_name_that_has_the_mac_is_taken_over(subject: &Subject) -> Result<()> {
+    for (words, line) in [
+        ("use_vmac", "Found matching interface other"),
+        ("use_vmac mine", "vmac name mismatch mine <=> other. changing to other."),
+    ] {
+        let mut lan = Lan::new()?;
+        ip(&lan.a, "link add other link eth0 address 00:00:5e:00:01:33 type macvlan mode private")?;
+        lan.a.set_up("other", true)?;
+        let a = Instance::new(51, 150, &["192.0.2.100/24"]).with(words);
+        let mut daemon = lan.start_a(subject, std::slice::from_ref(&a))?;
+        daemon.await_log("Entering MASTER STATE")?;
+        daemon.log.clone().rewound().await_line(PATIENCE, line)?;
+        lan.watch_a.await_addr(PATIENCE, VIP, true)?;
+        let other = lan.a.index("other")?;
+        assert!(lan.a.addrs_by_index()?.contains(&(other, VIP.into())));
+        assert!(daemon.stop()?.success());
+        assert!(lan.a.index("other").is_err());
+    }
+    Ok(())
+}
+
 fn a_name_that_is_another_kind_of_link_is_passed_over(subject: &Subject) -> Result<()> {
     let lan = Lan::new()?;
     ip(&lan.a, "link add mine link eth0 type macvlan mode bridge")?;
@@ -281,6 +303,7 @@ fn a_reload_changes_the_mac_in_place() -> Result<()> {
 }
 
 on_both!(
+    a_link_of_any_name_that_has_the_mac_is_taken_over,
     a_link_that_is_as_it_should_be_is_taken_over,
     a_name_that_is_another_kind_of_link_is_passed_over,
     a_link_of_the_name_on_another_interface_is_replaced,

@@ -259,7 +259,8 @@ impl LinkKind {
 pub struct LinkSpec {
     /// Its name.
     pub name: Arc<str>,
-    /// The name that was asked for, when that is another link's.
+    /// The name that was asked for, when that is another link's, or when the link was there by
+    /// another.
     pub instead_of: Option<Arc<str>>,
     /// Name of an instance that uses it, for log lines.
     pub user: Arc<str>,

@@ -118,6 +118,11 @@ impl Links {
         self.links.keys().copied().collect()
     }
 
+    /// All interfaces, in no order.
+    pub fn all(&self) -> impl Iterator<Item = &Link> {
+        self.links.values()
+    }
+
     /// Whether `addr` is on any interface.
     pub fn has_address(&self, addr: IpAddr) -> bool {
         self.counts.contains_key(&addr)

@@ -98,11 +98,19 @@ impl VirtualLinks {
         if v4 {
             self.prepare_host();
         }
-        if let Some(given) = &spec.instead_of {
+        if let Some(given) =
+            spec.instead_of.as_ref().filter(|_| !self.made.contains_key(&spec.name))
+        {
             let (user, name) = (&spec.user, &spec.name);
-            log::warn!(
-                "({user}) {given} is in use and no private macvlan or ipvlan; {name} takes its place"
-            );
+            match spec.existing {
+                Some(_) => log::info!(
+                    "({user}) vmac name mismatch {given} <=> {name}. changing to {name}."
+                ),
+                None => log::warn!(
+                    "({user}) {given} is in use and no private macvlan or ipvlan; {name} takes \
+                     its place"
+                ),
+            }
         }
         let mut batch = Batch::open()?;
         if let Some(index) = spec.replaces {

@@ -7,6 +7,7 @@ mod wish;
 
 use crate::action::{Action, LinkSpec};
 use crate::firewall::Element;
+use crate::input::Stacked;
 use crate::links::{Link, Links};
 use core::net::IpAddr;
 use core::time::Duration;
@@ -314,6 +315,21 @@ impl Vmacs {
             self.all.iter().any(|(other, v)| other != key && v.name.as_deref() == Some(name))
         };
         let stays = |link: &&Link| !self.leaving.contains(&link.index);
+        // One that somebody took away comes back under its name.
+        if let Some(name) = vmac.name.clone().filter(|n| vmac.used && !taken(n))
+            && links.named(&name).filter(stays).is_none()
+        {
+            return Some((name, None));
+        }
+        // A MAC is on an interface once: whatever has it there is the link, by any name.
+        let has_mac = |link: &&Link| {
+            let mine = Stacked { parent: parent.index, kind: vmac.wish.kind };
+            mine.kind.mac().is_some() && link.stacked == Some(mine)
+        };
+        let same = links.all().filter(has_mac).filter(|l| stays(l) && !taken(&l.name));
+        if let Some(link) = same.min_by_key(|l| l.index) {
+            return Some((link.name.clone(), Some(link.index)));
+        }
         if let Some(given) = vmac.wish.given.clone().filter(|g| !taken(g)) {
             let kind = vmac.wish.kind;
             match links.named(&given).filter(stays) {
