@@ -239,6 +239,45 @@ on_both!(
 );
 
 /// The reference sets every route anew.
+/// A link that was set down and up holds routes and addresses without a carrier as well. The
+/// reference puts routes back with the carrier.
+#[test]
+fn after_a_link_was_down_they_come_back_without_a_carrier() -> Result<()> {
+    let lan = lan()?;
+    let a = usual().with("dont_track_primary");
+    let statics = "static_ipaddress {\n    2001:db8::80/64 dev eth0\n}\n\
+                   static_routes {\n    203.0.113.0/24 via 192.0.2.253 dev eth0\n    \
+                   2001:db8:2::/48 dev eth0\n}\n";
+    let mut daemon = Daemon::start(&lan.a, &Subject::ours()?, &(config::file([&a]) + statics))?;
+    let route = format!("{ROUTE} via");
+    let all = [route.as_str(), "2001:db8:1::/48", "203.0.113.0/24", "2001:db8:2::/48"];
+    for _ in 0..2 {
+        for route in all {
+            await_fib(&lan.a, route, true)?;
+        }
+        lan.cable_a.cut()?;
+        daemon.await_log("Netlink reports eth0 down")?;
+        lan.a.set_up("eth0", false)?;
+        for route in all {
+            await_fib(&lan.a, route, false)?;
+        }
+        lan.a.set_up("eth0", true)?;
+        for route in all {
+            await_fib(&lan.a, route, true)?;
+        }
+        assert!(lan.a.has_addr(std::net::Ipv6Addr::new(0x2001, 0xdb8, 0, 0, 0, 0, 0, 0x80))?);
+        lan.cable_a.restore()?;
+        daemon.await_log("Netlink reports eth0 up")?;
+    }
+    let log = daemon.log.clone();
+    for what in ["static route 203.0.113.0/24 via 192.0.2.253", "static address 2001:db8::80/64"] {
+        assert!(log.count(&format!("Restoring deleted {what} dev eth0")) >= 2, "{what}");
+    }
+    assert_eq!(log.count("was removed by somebody"), 0);
+    assert_eq!(log.count("Entering MASTER STATE"), 1);
+    Ok(())
+}
+
 #[test]
 fn a_reload_touches_only_what_changed() -> Result<()> {
     let mut lan = lan()?;

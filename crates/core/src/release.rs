@@ -11,10 +11,19 @@ use ipc::Role;
 use ipc::msg::Generation;
 use log::{error, info};
 use model::Config;
+use model::global::Ipvs;
 use rt::clock;
 use rt::signals;
 use rt::spawn::Exit;
 use types::Mono;
+
+/// A configuration without any object. What is done at a start is not done for it.
+fn nothing(config: &Config) -> Config {
+    let mut global = config.global.clone();
+    let Ipvs { flush_on_stop, sync_daemon, .. } = global.ipvs;
+    global.ipvs = Ipvs { flush_on_stop, sync_daemon, ..Ipvs::default() };
+    Config { global, ..Config::default() }
+}
 
 impl Core {
     /// Has the role of a slot take away what is its own, and leave.
@@ -92,7 +101,7 @@ impl Core {
             // It would have removed what an earlier daemon has left.
             before.push(self.config.clone());
         }
-        let nothing = Config { global: self.config.global.clone(), ..Config::default() };
+        let nothing = nothing(&self.config);
         let part = setup::part(slot.role, &nothing, &self.options, generation, &[], &before);
         let (Some(part), Some(child)) = (part, slot.child.as_mut()) else { return };
         child.prepared = Some(generation);

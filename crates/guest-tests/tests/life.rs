@@ -120,6 +120,61 @@ on_both!(
     net_namespace_ipvs_is_another_table,
 );
 
+/// The parent learns of the checker's death when it is to stop. The reference leaves the services.
+#[test]
+fn a_checker_that_is_killed_over_the_stop_leaves_nothing() -> Result<()> {
+    let host = host("director")?;
+    ipvsadm(&host, FOREIGN)?;
+    for flush in ["", "lvs_flush"] {
+        let daemon = Daemon::start(&host, &Subject::ours()?, &config(flush))?;
+        if flush.is_empty() {
+            await_table(&host, &wanted([FOREIGN, SERVICE].iter().chain(&SERVERS)))?;
+        } else {
+            await_table(&host, &ours())?;
+            ipvsadm(&host, FOREIGN)?;
+        }
+        killed_over_a_stop(&daemon)?;
+        assert_eq!(saved(&host)?, [FOREIGN]);
+    }
+    Ok(())
+}
+
+fn killed_over_a_stop(daemon: &Daemon) -> Result<()> {
+    daemon.signal(Role::Core, Signal::SIGSTOP)?;
+    lab::procs::await_state(daemon.pid(), 'T');
+    daemon.signal(Role::Checker, Signal::SIGKILL)?;
+    daemon.signal(Role::Core, Signal::SIGTERM)?;
+    daemon.signal(Role::Core, Signal::SIGCONT)?;
+    daemon.await_exit(PATIENCE)?;
+    Ok(())
+}
+
+/// Reloads while the checker is dead: what only the configuration before had is gone.
+#[test]
+fn a_reload_over_a_dead_checker_leaves_nothing_of_before() -> Result<()> {
+    let host = host("director")?;
+    let mut daemon = Daemon::start(&host, &Subject::ours()?, &config(""))?;
+    await_table(&host, &ours())?;
+    for _ in 0..2 {
+        let pid = daemon.role_pid(Role::Checker)?;
+        lab::procs::signal(pid, Signal::SIGABRT)?;
+        daemon.await_log("Restart of Healthcheck process delayed")?;
+        if daemon.log.count("delayed 1 seconds") == 0 {
+            daemon.await_respawn(Role::Checker, pid, PATIENCE)?;
+        }
+    }
+    // The second is queued: the first is complete when the role is back.
+    daemon.reload(&config("").replace("10.0.0.1", "10.0.0.2"))?;
+    daemon.await_log("Reloading ...")?;
+    daemon.reload(&config("").replace("10.0.0.1", "10.0.0.3"))?;
+    let wanted: Vec<String> =
+        ours().iter().map(|line| line.replace("10.0.0.1", "10.0.0.3")).collect();
+    await_table(&host, &wanted)?;
+    assert!(daemon.stop()?.success());
+    assert_eq!(saved(&host)?, [""; 0]);
+    Ok(())
+}
+
 /// The reference adds to what it finds, and leaves old schedulers, weights and servers as they are.
 #[test]
 fn what_a_crash_has_left_becomes_what_is_wanted() -> Result<()> {

@@ -7,6 +7,7 @@ use std::time::{Duration, Instant};
 
 use guest_tests::{host, lines_of};
 use lab::{Daemon, Host, PATIENCE, Result, Role, Subject, Switch};
+use nix::sys::signal::Signal;
 
 /// The running daemons, as ipvsadm tells them.
 fn daemons(host: &Host) -> Result<Vec<String>> {
@@ -43,6 +44,25 @@ fn config(global: &str, priority: u8) -> String {
          vrrp_instance VI_1 {{\ninterface d1\nvirtual_router_id 51\npriority {priority}\n\
          advert_int 0.1\nvirtual_ipaddress {{\n198.51.100.9\n}}\n}}\n"
     )
+}
+
+/// The process that it follows is killed over the stop.
+#[test]
+fn the_one_of_a_dead_process_is_ended_at_the_stop() -> Result<()> {
+    let (host, _switch) = director()?;
+    let text = config("lvs_sync_daemon d0 inst VI_1", 100);
+    let mut running = Daemon::start(&host, &Subject::ours()?, &text)?;
+    running.await_log("Entering MASTER STATE")?;
+    let master =
+        "master sync daemon (mcast=d0, syncid=51, maxlen=1472, group=224.0.0.81, port=8848, ttl=1)";
+    await_daemons(&host, &[master])?;
+    running.signal(Role::Core, Signal::SIGSTOP)?;
+    lab::procs::await_state(running.pid(), 'T');
+    running.signal(Role::Vrrp, Signal::SIGKILL)?;
+    running.signal(Role::Core, Signal::SIGTERM)?;
+    running.signal(Role::Core, Signal::SIGCONT)?;
+    running.await_exit(PATIENCE)?;
+    await_daemons(&host, &[])
 }
 
 fn following_an_instance(subject: &Subject) -> Result<()> {
@@ -118,7 +138,7 @@ fn a_reload_keeps_it_or_starts_it_with_the_new_options() -> Result<()> {
     await_daemons(&host, &[&format!("master sync daemon (mcast=d0, syncid=9, {options}")])?;
     // What a crash leaves is taken over.
     let old = running.role_pid(Role::Vrrp)?;
-    running.signal(Role::Vrrp, nix::sys::signal::Signal::SIGKILL)?;
+    running.signal(Role::Vrrp, Signal::SIGKILL)?;
     running.await_respawn(Role::Vrrp, old, PATIENCE)?;
     running.await_log("Entering MASTER STATE")?;
     await_daemons(&host, &[&format!("master sync daemon (mcast=d0, syncid=9, {options}")])?;

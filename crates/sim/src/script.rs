@@ -7,7 +7,7 @@
 //! | `object KIND NAME`, `instance ...`, `sync-group ...` | configuration, see [`crate::config`] |
 //! | `global KEY VALUE`, `debounce DEV DOWN UP` | settings |
 //! | `static ADDR [DEV [GROUP]]`, `track-group NAME INSTANCE...` | a static address, who tracks it |
-//! | `link NAME INDEX up\|down [no-multicast] [noarp] [below INDEX]` | a fact, before or after `start` |
+//! | `link NAME INDEX up\|down\|cut [no-multicast] [noarp] [below INDEX]` | a fact, before or after `start`; `cut`: no carrier |
 //! | `unlink INDEX`, `addr INDEX ADDR`, `unaddr INDEX ADDR` | facts |
 //! | `start`, `shutdown` | |
 //! | `at TIME` | runs the timers up to that time |
@@ -351,7 +351,8 @@ impl Script {
         if word == "link" {
             let mut fact = link(words)?;
             if let Some(made) = self.links.iter().find(|l| l.index == fact.index) {
-                fact = LinkFact { up: fact.up, flags: fact.flags, name: fact.name, ..made.clone() };
+                let LinkFact { up, set_up, flags, name, .. } = fact;
+                fact = LinkFact { up, set_up, flags, name, ..made.clone() };
             }
             if self.node.is_none() {
                 self.before.push((fact, Vec::new()));
@@ -492,6 +493,7 @@ pub fn link(words: &mut dyn Iterator<Item = &str>) -> Result<LinkFact, Error> {
         name,
         up: true,
         flags: UP,
+        set_up: true,
         multicast: true,
         noarp: false,
         ethernet: true,
@@ -502,8 +504,10 @@ pub fn link(words: &mut dyn Iterator<Item = &str>) -> Result<LinkFact, Error> {
     while let Some(word) = words.next() {
         match word {
             "group" => fact.group = next(words, word)?,
-            "up" => (fact.up, fact.flags) = (true, UP),
-            "down" => (fact.up, fact.flags) = (false, DOWN),
+            "up" => (fact.up, fact.set_up, fact.flags) = (true, true, UP),
+            "down" => (fact.up, fact.set_up, fact.flags) = (false, false, DOWN),
+            // Set up, without a carrier.
+            "cut" => (fact.up, fact.set_up, fact.flags) = (false, true, DOWN),
             "no-multicast" => fact.multicast = false,
             "noarp" => fact.noarp = true,
             "below" => fact.below = Some(IfIndex(next(words, word)?)),

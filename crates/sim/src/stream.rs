@@ -408,6 +408,7 @@ fn link(b: &mut Bytes<'_>, n: u32) -> LinkFact {
         index: IfIndex(n + 1 + u32::from(bits & 0x30 == 0x30)),
         name: name.to_owned(),
         up: bits & 3 != 0,
+        set_up: bits & 7 != 0,
         multicast: bits & 12 != 12,
         noarp: bits == 9,
         ethernet: true,

@@ -506,6 +506,7 @@ fn link(up: bool) -> LinkFact {
         index: ETH0,
         name: "eth0".to_owned(),
         up,
+        set_up: true,
         multicast: true,
         noarp: false,
         ethernet: true,

@@ -38,6 +38,7 @@ fn started(count: usize) -> (Node, Out) {
             index,
             name: format!("eth{n}"),
             up: true,
+            set_up: true,
             multicast: true,
             noarp: false,
             ethernet: true,

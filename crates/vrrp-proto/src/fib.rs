@@ -197,17 +197,21 @@ impl Held {
         Held { entry, hold: Hold::default(), refused: None, given_up: false, damaged: false }
     }
 
-    /// Whether the kernel can hold it: every interface that it leads to is
-    /// up, and its source address is there.
+    /// Whether the kernel can hold it: every interface that it leads to is set up, with a carrier
+    /// or without one, and its source address is there.
     fn is_possible(&self, links: &Links, by: Option<IfIndex>) -> bool {
         if let FibEntry::Route(r) = &self.entry
             && r.src.is_some_and(|src| !links.has_address(src))
         {
             return false;
         }
-        let ways = self.hold.asked.as_deref();
-        let named = ways.into_iter().flat_map(|w| w.nexthops.iter().copied().chain([w.hop]));
-        named.chain([by]).flatten().all(|n| links.get(n).is_some_and(|l| l.up))
+        self.hops().chain(by).all(|n| links.get(n).is_some_and(|l| l.set_up))
+    }
+
+    /// The interfaces that it leads to, where it was last asked for.
+    fn hops(&self) -> impl Iterator<Item = IfIndex> {
+        let ways = self.hold.asked.as_deref().into_iter();
+        ways.flat_map(|w| w.nexthops.iter().copied().chain([w.hop])).flatten()
     }
 }
 
@@ -451,6 +455,16 @@ impl Fib {
             FibFact::Refused { adding: false, errno: ENOENT | ESRCH } => None,
             FibFact::Refused { adding: false, errno } => {
                 Some(Heard::Tell(FibNews::Refused { adding: false, errno }))
+            }
+        }
+    }
+
+    /// An interface was set down: what leads to it alone is gone, and nobody took it.
+    pub fn link_down(&mut self, index: IfIndex) {
+        for held in self.held.iter_mut().filter(|h| h.entry.is_watched() && h.hold.confirmed) {
+            if held.hops().eq([index]) {
+                held.hold.confirmed = false;
+                self.lacking = true;
             }
         }
     }

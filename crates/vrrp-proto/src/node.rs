@@ -417,6 +417,10 @@ impl Node {
     }
 
     pub(crate) fn refresh_users(&mut self, ifname: &str, at: &mut At<'_>) {
+        if let Some(down) = self.links.named(ifname).filter(|link| !link.set_up) {
+            self.statics.fib.link_down(down.index);
+            self.instances.iter_mut().flatten().for_each(|i| i.fib.link_down(down.index));
+        }
         self.place_statics(Some(ifname), at);
         let users = self.index.links.get(ifname).cloned().unwrap_or_default();
         self.refresh(&users, at);

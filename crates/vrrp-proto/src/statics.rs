@@ -144,11 +144,11 @@ impl Node {
                 continue;
             };
             let placed = s.vip.on == Some(link.index);
-            if placed && s.vip.outdated && link.up {
+            if placed && s.vip.outdated && link.set_up {
                 add(s, link.index, at);
                 continue;
             }
-            if placed && (s.awaited || link.has(s.vip.addr.prefix) || !link.up) {
+            if placed && (s.awaited || link.has(s.vip.addr.prefix) || !link.set_up) {
                 continue;
             }
             let prefix = s.vip.addr.prefix;
@@ -253,12 +253,12 @@ impl Node {
     }
 
     /// Somebody removed an address that may be a static one: it is put back at once, while its
-    /// link is up.
+    /// link is set up.
     pub(crate) fn static_removed(&mut self, fact: AddrFact, at: &mut At<'_>) {
         let Some(s) = self.statics.placed(fact.ifindex, fact.prefix) else { return };
         s.awaited = false;
         let lost = self.started && !s.vip.addr.no_track;
-        if lost && self.links.get(fact.ifindex).is_some_and(|l| l.up) {
+        if lost && self.links.get(fact.ifindex).is_some_and(|l| l.set_up) {
             let (addr, ifname) = (fact.prefix, s.dev.clone());
             at.out.report(Event::StaticRestored { addr, ifname });
             add(s, fact.ifindex, at);

@@ -62,6 +62,7 @@ fn start(instance: &VrrpInstance, source: IpAddr, unix: Duration) -> (Node, Out)
         index: IfIndex(2),
         name: "eth0".to_owned(),
         up: true,
+        set_up: true,
         multicast: true,
         noarp: false,
         ethernet: true,

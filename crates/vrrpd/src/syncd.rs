@@ -3,6 +3,7 @@
 //!
 //! Never delays adverts or addresses: it is seen to when a turn has nothing else to do.
 
+use ipc::msg::vrrp::Former;
 use model::Global;
 use model::global::SyncDaemon;
 use netlink::IpvsSocket;
@@ -71,6 +72,36 @@ impl Syncd {
         match IpvsSocket::open() {
             Ok(socket) => self.socket = Some(socket),
             Err(e) => log::error!("lvs_sync_daemon: cannot open a netlink socket: {e}"),
+        }
+    }
+
+    /// Ends the daemon of a former process, when none is wanted now.
+    pub fn end_former(&mut self, former: &[Former]) {
+        if self.follow.is_some() {
+            return;
+        }
+        for Former { global, vrrp } in former {
+            let Some((daemon, name)) = wanted(global) else { continue };
+            let Some(instance) = vrrp.instances.iter().find(|i| i.name == name) else { continue };
+            let id = daemon.id.unwrap_or(instance.vrid.get());
+            // In a namespace of its own it is out of reach after the drop of privileges.
+            let socket = match &mut self.socket {
+                Some(socket) => socket,
+                None if global.net_namespace_ipvs.is_some() => continue,
+                None => match IpvsSocket::open() {
+                    Ok(socket) => self.socket.insert(socket),
+                    Err(e) => {
+                        log::warn!("lvs_sync_daemon: cannot open a netlink socket: {e}");
+                        continue;
+                    }
+                },
+            };
+            if socket.is_connected() || socket.connect().unwrap_or(false) {
+                for master in [true, false] {
+                    // One that does not run is none to stop.
+                    let _ = socket.stop_daemon(master, id);
+                }
+            }
         }
     }
 

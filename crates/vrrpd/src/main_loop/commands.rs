@@ -135,7 +135,7 @@ impl VrrpRole {
                     node.handle(now, Input::Clock { unix: clock::wall() }, &mut self.out);
                 }
                 self.reloading = !before.is_empty();
-                let former = before.into_iter().map(|Former { global, vrrp }| Setup {
+                let former = before.iter().cloned().map(|Former { global, vrrp }| Setup {
                     global,
                     vrrp,
                     tracks: Vec::new(),
@@ -153,6 +153,7 @@ impl VrrpRole {
         if let (Some(node), Some(running)) = (&self.node, &self.running) {
             self.syncd.configure(&running.global, node);
         }
+        self.syncd.end_former(&before);
         self.unsettled = Some(generation);
         self.tell(&VrrpToCore::Running(generation));
     }
