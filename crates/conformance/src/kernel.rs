@@ -59,10 +59,10 @@ pub fn firewall(host: &Host) -> Result<BTreeSet<String>> {
     Ok(blocks)
 }
 
-/// A line of `ip` without what differs from run to run: numbers of links. Backslashes stand where
-/// lines were joined.
+/// A line of `ip` without what differs from run to run: numbers of links, and whether the kernel
+/// has looked at a new link yet. Backslashes stand where lines were joined.
 pub fn normal(kind: &str, line: &str) -> String {
-    let line = line.replace('\\', " ");
+    let line = line.replace('\\', " ").replace(" state UNKNOWN ", " state UP ");
     let mut words: Vec<&str> = line.split_whitespace().collect();
     let number = |word: &str| word.ends_with(':') && word[..word.len() - 1].parse::<u32>().is_ok();
     if words.first().is_some_and(|word| number(word)) {
