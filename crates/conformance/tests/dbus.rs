@@ -492,6 +492,27 @@ fn a_stop_of_all_processes_at_once_is_told_too() -> Result<()> {
     Ok(())
 }
 
+/// The reference's binary knows neither such instances nor the keyword: they are of 2.4.
+#[test]
+fn an_instance_without_an_interface_has_an_object_too() -> Result<()> {
+    let Some(scene) = Scene::new(&Subject::ours()?)? else { return Ok(()) };
+    let instance = "\nvrrp_instance far {\n    version 3\n    virtual_router_id 70\n    \
+                    priority 150\n    advert_int 0.1\n    unicast_src_ip 192.0.2.1\n    \
+                    unicast_peer {\n        192.0.2.2\n    }\n    \
+                    virtual_ipaddress {\n        192.0.2.100/24 dev eth0\n    }\n}\n";
+    for (more, element) in [("", "none"), ("dbus_no_interface_name any-where", "any_where")] {
+        let mut daemon = scene.start(&(file(&[], more) + instance))?;
+        await_acquired(&daemon)?;
+        let path = format!("/org/keepalived/Vrrp1/Instance/{element}/70/IPv4");
+        assert_eq!(scene.objects()?, [path.as_str()]);
+        daemon.log.clone().rewound().await_line(PATIENCE, "(far) Entering MASTER STATE")?;
+        scene.await_property(&path, "(us) 2 \"Master\"")?;
+        daemon.stop()?;
+        daemon.await_log("Released DBus")?;
+    }
+    Ok(())
+}
+
 #[test]
 fn only_a_master_sends_garps() -> Result<()> {
     let Some(mut scene) = Scene::new(&Subject::ours()?)? else { return Ok(()) };

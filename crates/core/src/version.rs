@@ -10,8 +10,15 @@ pub const COMPAT: &str = "2.4.3";
 pub const OWN: &str = env!("CARGO_PKG_VERSION");
 
 /// What this build can do, in the words that tools look for.
-const FEATURES: &[&str] =
-    &["VRRP", "VRRP_AUTH", "OLD_CHKSUM_COMPAT", "LOG_FILE", "INIT=systemd", "SYSTEMD_NOTIFY"];
+const FEATURES: &[&str] = &[
+    "VRRP",
+    "VRRP_AUTH",
+    "OLD_CHKSUM_COMPAT",
+    "LOG_FILE",
+    "DBUS",
+    "INIT=systemd",
+    "SYSTEMD_NOTIFY",
+];
 
 /// `Keepalived v2.4.3 (keepalived-rs 0.1.0)`.
 pub fn line() -> String {

@@ -116,6 +116,10 @@ The configuration.
 .IR /run/keepalived.pid ", " /run/vrrp.pid ", " /run/checkers.pid ", " /run/bfd.pid
 Process ids. With an instance or a network namespace they are in
 .IR /run/keepalived .
+.TP
+.I /etc/dbus-1/system.d/org.keepalived.Vrrp1.conf
+Who may offer and use the D-Bus service of
+.BR enable_dbus .
 .SH SEE ALSO
 .BR keepalived.conf (5)
 "#;

@@ -107,6 +107,8 @@ pub struct View {
     pub ending: bool,
     /// Instances by path.
     pub shown: BTreeMap<String, Shown>,
+    /// Another number whenever other instances are shown.
+    pub edition: u64,
     /// Paths by name, also of instances that the last reload removed: their last news may still
     /// come.
     paths: BTreeMap<String, String>,
@@ -196,6 +198,7 @@ impl Board {
         }
         self.write(|view| {
             view.settings = settings;
+            view.edition += 1;
             let before = std::mem::replace(&mut view.shown, shown);
             let here = view.shown.iter().map(|(path, shown)| (shown.name.clone(), path.clone()));
             let here: Vec<(String, String)> = here.collect();

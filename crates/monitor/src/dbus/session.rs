@@ -150,7 +150,6 @@ impl Server {
         let main = VrrpObject { requests: self.requests.clone() };
         let connect = connection::Builder::system().serve_at(path::vrrp(&settings.base), main);
         let connection = self.within(connect.build()).await?.map_err(Trouble::Absent)?;
-        let served = BTreeMap::new();
         let acquired = MatchRule::builder()
             .msg_type(message::Type::Signal)
             .sender(BUS)
@@ -159,8 +158,15 @@ impl Server {
             .build()?;
         let acquired = MessageStream::for_match_rule(acquired, &connection, None);
         let acquired = self.within(acquired).await??;
-        let mut session =
-            Session { server: self, settings, connection, acquired, served, owner: false };
+        let mut session = Session {
+            server: self,
+            settings,
+            connection,
+            acquired,
+            served: BTreeMap::new(),
+            edition: None,
+            owner: false,
+        };
         session.show().await?;
         session.request_name().await?;
         Ok(session)
@@ -181,6 +187,8 @@ struct Session<'a> {
     acquired: MessageStream,
     /// Names of the instances that have an object, by path.
     served: BTreeMap<String, String>,
+    /// Which edition of the board they are.
+    edition: Option<u64>,
     /// The name is ours.
     owner: bool,
 }
@@ -269,11 +277,11 @@ impl Session<'_> {
     async fn show(&mut self) -> Result<(), Trouble> {
         let wanted: BTreeMap<String, String> = {
             let view = self.server.board.view();
+            if self.edition.replace(view.edition) == Some(view.edition) {
+                return Ok(());
+            }
             view.shown.iter().map(|(path, shown)| (path.clone(), shown.name.clone())).collect()
         };
-        if wanted == self.served {
-            return Ok(());
-        }
         let objects = self.connection.object_server();
         let gone = self.served.iter().filter(|(path, name)| wanted.get(*path) != Some(*name));
         for (path, name) in gone {
