@@ -365,6 +365,12 @@ fn strict_mode_keeps_the_mac_and_the_keys_of_the_protocol() {
 }
 
 #[test]
+fn strict_mode_has_an_owner_begin_as_master() {
+    let text = "(A) strict mode has state MASTER for priority 255 - using that";
+    assert!(corrected("strict_mode on\npriority 255\nstate BACKUP", text).wants_master);
+}
+
+#[test]
 fn unicast_keywords_without_peers() {
     let deprecated = "(A) there is a unicast keyword but no unicast_peer. Multicast is used.";
     let a = corrected("check_unicast_src", deprecated);

@@ -39,7 +39,11 @@ fn every_address_is_announced_twice_over(subject: &Subject) -> Result<()> {
         .with("garp_master_delay 1")
         .with("virtual_ipaddress_excluded {\n        192.0.2.102/24\n    }");
     let addrs: Vec<IpAddr> = [100, 101, 102].map(|last| IpAddr::from([192, 0, 2, last])).to_vec();
-    let _daemon = lan.start_a(subject, std::slice::from_ref(&a))?;
+    let mut daemon = lan.start_a(subject, std::slice::from_ref(&a))?;
+    for last in 100..103 {
+        let line = format!("(VI_51) Sending/queueing gratuitous ARPs on eth0 for 192.0.2.{last}");
+        daemon.await_log(&line)?;
+    }
     let (first_advert, advert) = lan.await_advert_of(&a)?;
     assert_eq!(advert.addrs, addrs[..2]);
     for _ in 0..6 {

@@ -10,6 +10,8 @@ use lab::{Context, Result, Subject};
 
 /// Lines of `global_defs` that are well.
 const GLOBAL_WELL: &[&str] = &[
+    "vrrp_garp_master_refresh 86400",
+    "umask IRUSR | IWGRP",
     "vrrp_garp_interval 2",
     "nftables",
     "vrrp_rlimit_rtime 10000",
@@ -35,6 +37,10 @@ const GLOBAL_WELL: &[&str] = &[
 ];
 /// Lines of `global_defs` that are not.
 const GLOBAL_BAD: &[&str] = &[
+    "umask 022 7",
+    "umask IRUSR|",
+    "umask IRUSR IWGRP",
+    "vrrp_garp_master_refresh 5000000000",
     "process_name abcdefghijklmnopqrstu",
     "use_symlink_paths x",
     "notification_email_from",
@@ -196,6 +202,8 @@ const ROOT_FATAL: &[&str] =
 const ROOT_SHORT: &[&str] = &["vrrp_script", "track_file"];
 /// Lines of an instance that are well.
 const INSTANCE_WELL: &[&str] = &[
+    "garp_master_refresh 86400",
+    "use_vmac vv.1\nuse_vmac 02:00:00:00:00:01",
     "track_src_ip",
     "unicast_fault_no_peer",
     "old_unicast_checksum\nunicast_peer { 10.9.9.2 }",
@@ -215,6 +223,14 @@ const INSTANCE_WELL: &[&str] = &[
 ];
 /// Lines of an instance that are not.
 const INSTANCE_BAD: &[&str] = &[
+    "use_vmac vv.1\nuse_vmac vv.2",
+    "use_vmac 02:00:00:00:00:01\nuse_vmac 02:00:00:00:00:02",
+    "use_ipvlan ::1",
+    "kernel_rx_buf_size 1 2",
+    "notify_deleted\nnotify_deleted",
+    "authentication {\nauth_type PASS\nauth_pass \"\"\n}",
+    "strict_mode on\npriority 255\nstate BACKUP",
+    "virtual_ipaddress_excluded {\n10.0.0.9 peer 10.0.0.10 peer 10.0.0.11\n}",
     "state MASTER\nstate BACKUP",
     "interface lo",
     "interface nosuch",

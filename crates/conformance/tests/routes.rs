@@ -78,6 +78,19 @@ fn one_of_a_master_that_somebody_removes_comes_back(subject: &Subject) -> Result
     await_fib(&lan.a, "1000:", true)
 }
 
+fn what_the_kernel_refuses_is_logged(subject: &Subject) -> Result<()> {
+    let lan = lan()?;
+    let a = instance(
+        &["198.51.100.0/24 via 10.10.10.10 dev eth0"],
+        &[&format!("{RULE} table 100 priority 1000")],
+    )
+    .with("virtual_ipaddress_excluded {\n        192.0.2.101/24 scope 100\n    }");
+    let mut daemon = lan.start_a(subject, std::slice::from_ref(&a))?;
+    daemon.await_log("Netlink: error: Invalid argument(22), type=RTM_NEWADDR(20)")?;
+    daemon.await_log("Netlink: error: Network is unreachable(101), type=RTM_NEWROUTE(24)")?;
+    await_fib(&lan.a, "1000:", true)
+}
+
 fn one_that_is_not_tracked_stays_away(subject: &Subject) -> Result<()> {
     let mut lan = lan()?;
     let a = instance(
@@ -225,6 +238,7 @@ fn a_reload_changes_them(subject: &Subject) -> Result<()> {
 }
 
 on_both!(
+    what_the_kernel_refuses_is_logged,
     a_master_has_them_and_a_backup_has_not,
     they_go_when_the_daemon_stops,
     one_of_a_master_that_somebody_removes_comes_back,

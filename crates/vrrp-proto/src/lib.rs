@@ -57,3 +57,4 @@ pub use input::{AddrFact, Input, LinkFact, RxMeta, Setup, Stacked, TrackValue};
 pub use node::Node;
 pub use reject::{HmacReject, Reject, Summed};
 pub use status::Status;
+pub use text::address_refused;

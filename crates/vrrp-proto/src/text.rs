@@ -4,11 +4,11 @@
 
 use crate::action::Garp;
 use crate::event::{Cause, Event, GroupEvent, InstanceEvent, State};
-use crate::fib::FibNews;
+use crate::fib::{FibEntry, FibNews};
 use core::fmt;
 use core::net::IpAddr;
 use core::time::Duration;
-use types::Family;
+use types::{Family, Prefix};
 
 impl fmt::Display for Event {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
@@ -42,7 +42,7 @@ impl fmt::Display for Event {
             Event::StaticFib { entry, news: FibNews::Restored } => {
                 write!(f, "Restoring deleted static {entry}")
             }
-            Event::StaticFib { entry, news } => write!(f, "static {entry}{}", News(news)),
+            Event::StaticFib { entry, news } => write!(f, "static {entry}{}", News(entry, news)),
             Event::MoreStaticRestored(count) => {
                 write!(f, "Restoring {count} more deleted static routes and rules")
             }
@@ -114,11 +114,9 @@ fn instance(f: &mut fmt::Formatter<'_>, name: &str, what: &InstanceEvent) -> fmt
         E::DeviceMissing { addr, ifname } => {
             write!(f, "({name}) {addr} not set: interface {ifname} does not exist")
         }
-        E::AddressFailed { addr, adding, errno } => write!(
-            f,
-            "({name}) the kernel refused to {} {addr}: error {errno}",
-            if *adding { "add" } else { "remove" }
-        ),
+        E::AddressFailed { addr, adding, errno } => {
+            write!(f, "({name}) {}", address_refused(*addr, *adding, *errno))
+        }
         E::AddressLost(addr) => {
             write!(f, "({name}) {addr} was removed by somebody else: new election")
         }
@@ -128,7 +126,7 @@ fn instance(f: &mut fmt::Formatter<'_>, name: &str, what: &InstanceEvent) -> fmt
             if *set { "setting" } else { "removing" },
             if *rules { "Rules" } else { "Routes" }
         ),
-        E::Fib { entry, news } => write!(f, "({name}) {entry}{}", News(news)),
+        E::Fib { entry, news } => write!(f, "({name}) {entry}{}", News(entry, news)),
         E::MoreRestored(count) => {
             write!(f, "({name}) {count} more routes and rules were gone: put back")
         }
@@ -218,23 +216,44 @@ fn instance(f: &mut fmt::Formatter<'_>, name: &str, what: &InstanceEvent) -> fmt
 }
 
 /// What happened to a route or rule, after its name.
-struct News<'a>(&'a FibNews);
+struct News<'a>(&'a FibEntry, &'a FibNews);
 
 impl fmt::Display for News<'_> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        match self.0 {
+        match self.1 {
             FibNews::DeviceMissing(dev) => {
                 write!(f, " not set: interface {dev} does not exist or is no VRF")
             }
-            FibNews::Refused { adding, errno } => write!(
-                f,
-                ": the kernel refused to {} it: error {errno}",
-                if *adding { "add" } else { "remove" }
-            ),
+            FibNews::Refused { adding, errno } => {
+                let (verb, message) = match (adding, self.0) {
+                    (true, FibEntry::Route(_)) => ("add", "RTM_NEWROUTE(24)"),
+                    (false, FibEntry::Route(_)) => ("remove", "RTM_DELROUTE(25)"),
+                    (true, FibEntry::Rule(_)) => ("add", "RTM_NEWRULE(32)"),
+                    (false, FibEntry::Rule(_)) => ("remove", "RTM_DELRULE(33)"),
+                };
+                let why = refusal(*errno, message);
+                write!(f, ": the kernel refused to {verb} it: {why}")
+            }
             FibNews::Lost => f.write_str(" was removed by somebody else: new election"),
             FibNews::Restored => f.write_str(" was gone: put back"),
         }
     }
+}
+
+/// That the kernel refused to add or remove an address; `errno` is positive.
+pub fn address_refused(addr: Prefix, adding: bool, errno: i32) -> String {
+    let (verb, message) = match adding {
+        true => ("add", "RTM_NEWADDR(20)"),
+        false => ("remove", "RTM_DELADDR(21)"),
+    };
+    format!("the kernel refused to {verb} {addr}: {}", refusal(errno, message))
+}
+
+/// Why the kernel refused a message, in the words that people look for.
+fn refusal(errno: i32, message: &str) -> String {
+    let text = std::io::Error::from_raw_os_error(errno).to_string();
+    let text = text.split(" (os error").next().unwrap_or_default();
+    format!("Netlink: error: {text}({errno}), type={message}")
 }
 
 fn fault(f: &mut fmt::Formatter<'_>, name: &str, cause: &Cause) -> fmt::Result {

@@ -409,7 +409,8 @@ impl VrrpRole {
                     let told = matches!(owner, Owner::Instance(_))
                         || (owner == Owner::Link && errno == nix::libc::ENODEV);
                     if !told && !f.was_absent() {
-                        log::warn!("{}: {}", f.what, io::Error::from_raw_os_error(errno));
+                        let what = vrrp_proto::address_refused(addr.prefix, adding, errno);
+                        log::warn!("{}{what}", if owner == Owner::Static { "static address: " } else { "" });
                     }
                 }
             }

@@ -17,7 +17,7 @@ pub(super) fn apply(cx: &mut Cx<'_>, draft: &mut Draft) -> Option<()> {
     let name = draft.made.name.clone();
     let mut said = Vec::new();
     if draft.made.strict {
-        version(&mut draft.made, &mut said);
+        version(&mut draft.made, &draft.given, &mut said);
         timers(&mut draft.made, &draft.given, &mut said);
         flags(&mut draft.made, &draft.given, &mut said);
     }
@@ -33,7 +33,7 @@ pub(super) fn apply(cx: &mut Cx<'_>, draft: &mut Draft) -> Option<()> {
     Some(())
 }
 
-fn version(made: &mut VrrpInstance, said: &mut Vec<&'static str>) {
+fn version(made: &mut VrrpInstance, given: &Given, said: &mut Vec<&'static str>) {
     if made.family == Family::V6 && made.version == Version::V2 {
         said.push("strict mode has IPv6 in version 3 only - using that");
         made.version = Version::V3;
@@ -41,6 +41,9 @@ fn version(made: &mut VrrpInstance, said: &mut Vec<&'static str>) {
     if made.wants_master && !made.priority.is_owner() {
         said.push("strict mode has state MASTER for priority 255 only - clearing it");
         made.wants_master = false;
+    }
+    if given.master == Some(false) && made.priority.is_owner() {
+        said.push("strict mode has state MASTER for priority 255 - using that");
     }
 }
 
