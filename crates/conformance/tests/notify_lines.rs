@@ -41,6 +41,39 @@ fn a_lower_advert_is_told_of(subject: &Subject) -> Result<()> {
     Ok(())
 }
 
+/// A script that fails in its first run, a file, a process: FAULT is the first that is told, but
+/// not of a script that only begins as failed.
+fn a_fault_at_the_start_is_told_once_it_is_known(subject: &Subject) -> Result<()> {
+    for (block, track, told) in [
+        ("vrrp_script one {\n    script OK\n    interval 1\n    init_fail\n    rise 2\n}\n", "script", ""),
+        ("vrrp_script one {\n    script MAY\n    interval 1\n}\n", "script", "FAULT"),
+        ("track_file one {\n    file NUMBER\n    weight 0\n}\n", "file", "FAULT"),
+    ] {
+        let lan = Lan::new()?;
+        let folder = Folder::new()?;
+        let number = folder.write("number", "1\n")?;
+        let ok = folder.script("ok", "exit 0")?;
+        let may = folder.script("may", &format!("exit $(cat {})", number.display()))?;
+        let block = block
+            .replace("OK", &ok.display().to_string())
+            .replace("MAY", &may.display().to_string())
+            .replace("NUMBER", &number.display().to_string());
+        let a = Instance::new(51, 100, &["192.0.2.100/24"])
+            .with(format!("track_{track} {{\n        one\n    }}"));
+        let config = format!("{}{block}{a}", globals(&folder, "")?);
+        let _daemon = Daemon::start(&lan.a, subject, &config)?;
+        if !told.is_empty() {
+            folder.await_text("out", &format!("INSTANCE \"VI_51\" {told} 100\n"))?;
+            folder.write("number", "0\n")?;
+        }
+        let text = folder.await_text("out", "MASTER 100\n")?;
+        let states: Vec<_> = text.lines().filter_map(|line| line.split(' ').nth(2)).collect();
+        let expected = [told, "BACKUP", "MASTER"];
+        assert_eq!(states, &expected[usize::from(told.is_empty())..], "{block}");
+    }
+    Ok(())
+}
+
 /// Groups come first at the start and last in every change after it.
 fn groups_and_members_are_told_of_in_order(subject: &Subject) -> Result<()> {
     let lan = Lan::new()?;
@@ -162,6 +195,7 @@ fn scripts_inherit_nothing() -> Result<()> {
 
 on_both!(
     a_lower_advert_is_told_of,
+    a_fault_at_the_start_is_told_once_it_is_known,
     groups_and_members_are_told_of_in_order,
     fifos_are_made_for_their_owner_and_removed,
     scripts_are_started_as_if_by_nobody_special,

@@ -105,17 +105,10 @@ pub enum Cause {
 }
 
 impl Cause {
-    /// Whether the interface is at fault: only these are notified at start.
-    pub(crate) fn is_interface(&self) -> bool {
-        matches!(
-            self,
-            Cause::InterfaceDown(_)
-                | Cause::NoAddress(_)
-                | Cause::SourceMissing
-                | Cause::SameVrid { .. }
-                | Cause::NoPeers
-                | Cause::Config
-        )
+    /// Whether it is notified at start: what nobody has looked at yet is not,
+    /// a script that begins as failed and a session that begins as down.
+    pub(crate) fn is_known_at_start(&self) -> bool {
+        !matches!(self, Cause::Script(_) | Cause::Bfd(_))
     }
 }
 

@@ -4,7 +4,7 @@
 //! every member can be; one member's fault is everybody's.
 
 use crate::action::Out;
-use crate::event::{Event, GroupEvent, InstanceEvent, Reason, State, Told};
+use crate::event::{Cause, Event, GroupEvent, InstanceEvent, Reason, State, Told};
 use crate::instance::Instance;
 use crate::node::{At, Node};
 use core::time::Duration;
@@ -255,10 +255,10 @@ impl Node {
             let by_group = Reason::Group(name.clone());
             self.on(*member, at, |i, env| {
                 let init = i.state == State::Init;
-                let told =
-                    !init || i.causes.is_empty() || i.causes.iter().any(|c| c.is_interface());
+                let init = init && at_start;
+                let known = i.causes.is_empty() || i.causes.iter().any(Cause::is_known_at_start);
                 let reason = i.causes.first().cloned().map_or(by_group, Reason::Fault);
-                i.enter_fault(env, reason, init && at_start, told);
+                i.enter_fault(env, reason, init, !init || known);
             });
         }
         self.group_entered(group, State::Fault, at);

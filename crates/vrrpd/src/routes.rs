@@ -82,7 +82,9 @@ fn encap(e: &model::Encap) -> route::Encap {
 }
 
 fn ip_encap(e: &model::IpEncap) -> route::IpEncap {
-    route::IpEncap { id: e.id, dst: e.dst, src: e.src, tos: e.tos, ttl: e.ttl, flags: e.flags }
+    // The configuration has them as they stand in memory: on most machines 256 is a checksum.
+    let flags = e.flags.map(u16::to_be);
+    route::IpEncap { id: e.id, dst: e.dst, src: e.src, tos: e.tos, ttl: e.ttl, flags }
 }
 
 fn rule_spec(r: &model::Rule) -> RuleSpec {
