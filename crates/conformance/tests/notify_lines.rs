@@ -45,7 +45,11 @@ fn a_lower_advert_is_told_of(subject: &Subject) -> Result<()> {
 /// not of a script that only begins as failed.
 fn a_fault_at_the_start_is_told_once_it_is_known(subject: &Subject) -> Result<()> {
     for (block, track, told) in [
-        ("vrrp_script one {\n    script OK\n    interval 1\n    init_fail\n    rise 2\n}\n", "script", ""),
+        (
+            "vrrp_script one {\n    script OK\n    interval 1\n    init_fail\n    rise 2\n}\n",
+            "script",
+            "",
+        ),
         ("vrrp_script one {\n    script MAY\n    interval 1\n}\n", "script", "FAULT"),
         ("track_file one {\n    file NUMBER\n    weight 0\n}\n", "file", "FAULT"),
     ] {

@@ -410,7 +410,10 @@ impl VrrpRole {
                         || (owner == Owner::Link && errno == nix::libc::ENODEV);
                     if !told && !f.was_absent() {
                         let what = vrrp_proto::address_refused(addr.prefix, adding, errno);
-                        log::warn!("{}{what}", if owner == Owner::Static { "static address: " } else { "" });
+                        log::warn!(
+                            "{}{what}",
+                            if owner == Owner::Static { "static address: " } else { "" }
+                        );
                     }
                 }
             }
