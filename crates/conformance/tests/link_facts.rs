@@ -103,6 +103,7 @@ fn polled(subject: &Subject, lines: &str) -> Result<()> {
     uplink.restore()?;
     daemon.await_log("Linkbeat reports eth1 up")?;
     daemon.await_log("Entering BACKUP STATE")?;
+    assert_eq!(daemon.log.count("Netlink reports eth1"), 0);
     lan.watch_a.await_addr(PATIENCE, VIP, true)?;
     Ok(())
 }

@@ -3,7 +3,7 @@
 use std::process::Command;
 use std::time::Instant;
 
-use conformance::{Folder, Lan, VIP, VIP6, after, ip, on_both};
+use conformance::{Folder, Lan, VIP, VIP6, after, ip, on_both, sysctl};
 use lab::config::{self, Instance};
 use lab::watch::Change;
 use lab::{Context, Daemon, Frame, PATIENCE, Result, Role, Subject};
@@ -255,6 +255,28 @@ fn a_role_that_dies_finds_its_link_again() -> Result<()> {
     assert_eq!(lan.a.index("vrrp.51")?, index);
     assert!(daemon.stop()?.success());
     assert!(lan.a.index("vrrp.51").is_err());
+    Ok(())
+}
+
+/// Whoever comes next knows what they were.
+#[test]
+fn settings_are_put_back_by_who_follows_a_role_that_died() -> Result<()> {
+    let lan = Lan::new()?;
+    lan.a.sysctl("net/ipv4/conf/all/rp_filter", "1")?;
+    let mut daemon = lan.start_a(&Subject::ours()?, &[instance(150)])?;
+    daemon.await_log("Entering MASTER STATE")?;
+    let keys = ["eth0/arp_ignore", "eth0/arp_filter", "eth0/rp_filter", "all/rp_filter"];
+    let read = || -> Result<Vec<String>> {
+        keys.iter().map(|key| sysctl(&lan.a, &format!("ipv4/conf/{key}"))).collect()
+    };
+    assert_eq!(read()?, ["1", "1", "1", "0"]);
+    let old = daemon.role_pid(Role::Vrrp)?;
+    lab::procs::signal(old, nix::sys::signal::Signal::SIGKILL)?;
+    daemon.await_respawn(Role::Vrrp, old, PATIENCE)?;
+    daemon.await_log("Found matching interface vrrp.51")?;
+    daemon.await_log("Entering MASTER STATE")?;
+    assert!(daemon.stop()?.success());
+    assert_eq!(read()?, ["0", "0", "0", "1"]);
     Ok(())
 }
 

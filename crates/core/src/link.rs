@@ -9,7 +9,7 @@ use ipc::codec::MAX_MESSAGE;
 use ipc::msg::bfd::{BfdSetup, BfdToCore, CoreToBfd};
 use ipc::msg::checker::{Ask, CheckerSetup, CheckerToCore, CoreToChecker, Run, ScriptExit};
 use ipc::msg::monitor::{Command, CoreToMonitor, Event, MonitorSetup, MonitorToCore};
-use ipc::msg::vrrp::{CoreToVrrp, News, SubjectKind, VrrpSetup, VrrpToCore};
+use ipc::msg::vrrp::{Changed, CoreToVrrp, News, SubjectKind, VrrpSetup, VrrpToCore};
 use ipc::msg::{Dump, Generation, Hello, LogSetup, TrackValue};
 use rt::Interest;
 use rt::channel::{Channel, ChannelError, SendError};
@@ -33,6 +33,16 @@ pub enum Setup {
     Monitor(Box<MonitorSetup>),
 }
 
+impl Setup {
+    /// The same for a process that follows one that was killed.
+    pub fn after(mut self, changed: &[Changed]) -> Self {
+        if let Setup::Vrrp(setup) = &mut self {
+            setup.changed = changed.to_vec();
+        }
+        self
+    }
+}
+
 /// What any role may say.
 #[derive(Debug)]
 pub enum Report {
@@ -53,6 +63,8 @@ pub enum Report {
     Running(Generation),
     /// What earlier configurations had and this one lacks is gone.
     Settled(Generation),
+    /// The settings that its process has to put back.
+    Changed(Vec<Changed>),
     /// Text of a dump file.
     Dump(Dump, String),
     /// Reports were lost because core did not read.
@@ -308,6 +320,7 @@ impl From<VrrpToCore> for Report {
             }
             VrrpToCore::Running(g) => Report::Running(g),
             VrrpToCore::Settled(g) => Report::Settled(g),
+            VrrpToCore::Changed(changed) => Report::Changed(changed),
             VrrpToCore::Dump { kind, text } => Report::Dump(kind, text),
             VrrpToCore::Lost(n) => Report::Lost(n),
             VrrpToCore::Notify { kind, name, priority, news, reason } => {

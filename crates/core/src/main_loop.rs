@@ -314,6 +314,7 @@ impl Core {
                 self.check_complete();
             }
             Report::Settled(g) => slot.traces.settled(g),
+            Report::Changed(changed) => slot.changed = changed,
             Report::Dump(kind, text) => match child.dumps.pop_front() {
                 Some(DumpTo::Log) => text.lines().for_each(|line| info!("{line}")),
                 Some(DumpTo::Kept(path)) => kept::state(&path, &text),
@@ -362,6 +363,7 @@ impl Core {
         if exit == Exit::Status(0) {
             // It has left in order, whoever told it to.
             slot.traces.clear();
+            slot.changed.clear();
         }
         match slot.died(now, &self.poll, exit, !self.options.dont_respawn) {
             Verdict::Permanent(status) => self.terminate(status),
@@ -495,7 +497,7 @@ impl Core {
         let part = setup::part(slot.role, config, &self.options, generation, &values, &before);
         let (Some(part), Some(child)) = (part, slot.child.as_mut()) else { return };
         child.prepared = Some(self.generation);
-        if let Err(e) = child.link.prepare(part) {
+        if let Err(e) = child.link.prepare(part.after(&slot.changed)) {
             error!("{} process {}: {e}, ending it", title(slot.role), child.pid);
             slot.condemn(&self.poll);
         }

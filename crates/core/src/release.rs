@@ -105,7 +105,7 @@ impl Core {
         let part = setup::part(slot.role, &nothing, &self.options, generation, &[], &before);
         let (Some(part), Some(child)) = (part, slot.child.as_mut()) else { return };
         child.prepared = Some(generation);
-        if child.link.prepare(part).is_err() {
+        if child.link.prepare(part.after(&slot.changed)).is_err() {
             return slot.condemn(&self.poll);
         }
         self.give_time(now);

@@ -50,6 +50,7 @@ pub fn part(
             before: before.iter().map(|config| former(config)).collect(),
             tracks: config.tracks.clone(),
             values: values.to_vec(),
+            changed: Vec::new(),
             options: VrrpOptions {
                 release_vips: options.release_vips,
                 dont_release: options.dont_release_vrrp,

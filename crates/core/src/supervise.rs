@@ -8,6 +8,7 @@ use crate::monitor;
 use crate::pidfile::PidFile;
 use crate::traces::Traces;
 use ipc::Role;
+use ipc::msg::vrrp::Changed;
 use ipc::msg::{Generation, LogSetup, TrackValue};
 use log::{info, warn};
 use rt::channel;
@@ -164,6 +165,8 @@ pub struct Slot {
     pub pid_file: Option<PidFile>,
     /// What its processes may have left in the kernel.
     pub traces: Traces,
+    /// The settings that its process has to put back, and the next one if that is killed.
+    pub changed: Vec<Changed>,
     /// It was started once more at the end of the daemon, to take that away.
     pub cleans: bool,
     backoff: Backoff,
@@ -178,6 +181,7 @@ impl Slot {
             respawn_at: None,
             pid_file,
             traces: Traces::default(),
+            changed: Vec::new(),
             cleans: false,
             backoff: Backoff::default(),
         }

@@ -167,12 +167,14 @@ pub enum Event {
         /// What happened.
         what: GroupEvent,
     },
-    /// `Netlink reports IF up|down`.
+    /// `Netlink reports IF up|down`, or `Linkbeat reports`.
     Link {
         /// Interface.
         ifname: Arc<str>,
         /// Its state.
         up: bool,
+        /// It is polled.
+        polled: bool,
     },
     /// A change of flags is held back by `interface_up_down_delays`.
     LinkDelayed {

@@ -167,6 +167,8 @@ pub struct LinkFact {
     pub name: String,
     /// `IFF_UP` and `IFF_RUNNING`.
     pub up: bool,
+    /// `up` is what polling its driver tells.
+    pub polled: bool,
     /// All of its flags (`IFF_*`), for log lines.
     pub flags: u32,
     /// `IFF_MULTICAST`.

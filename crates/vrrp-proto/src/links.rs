@@ -23,6 +23,8 @@ pub struct Link {
     pub name: Arc<str>,
     /// Whether instances see it up: flags, after debouncing.
     pub up: bool,
+    /// Whether that is told by polling.
+    polled: bool,
     /// Its flags as they counted last.
     flags: u32,
     /// Whether it sends multicast.
@@ -170,6 +172,7 @@ impl Links {
                 index: fact.index,
                 name,
                 up: fact.up,
+                polled: fact.polled,
                 flags: fact.flags,
                 multicast: fact.multicast,
                 noarp: fact.noarp,
@@ -192,6 +195,7 @@ impl Links {
 
     fn change(&mut self, fact: LinkFact, now: Mono, changed: &mut Changed) {
         let Some(link) = self.links.get_mut(&fact.index) else { return };
+        link.polled = fact.polled;
         link.multicast = fact.multicast;
         link.noarp = fact.noarp;
         link.vrf = fact.vrf;
@@ -226,7 +230,7 @@ impl Links {
         let delay = if fact.up { up } else { down };
         if delay.is_zero() {
             (link.up, link.flags) = (fact.up, fact.flags);
-            changed.events.push(Event::Link { ifname: link.name.clone(), up: fact.up });
+            changed.events.push(link.event());
             changed.names.push(link.name.clone());
         } else {
             let at = now + delay;
@@ -272,7 +276,7 @@ impl Links {
             {
                 link.pending = None;
                 link.up = up;
-                changed.events.push(Event::Link { ifname: link.name.clone(), up });
+                changed.events.push(link.event());
                 changed.names.push(link.name.clone());
             }
         }
@@ -325,6 +329,10 @@ impl Links {
 }
 
 impl Link {
+    fn event(&self) -> Event {
+        Event::Link { ifname: self.name.clone(), up: self.up, polled: self.polled }
+    }
+
     /// Whether the address is there.
     pub fn has(&self, prefix: Prefix) -> bool {
         self.places.contains_key(&prefix)

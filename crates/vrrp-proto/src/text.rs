@@ -15,8 +15,9 @@ impl fmt::Display for Event {
         match self {
             Event::Instance { name, what, .. } => instance(f, name, what),
             Event::Group { name, what, .. } => group(f, name, what),
-            Event::Link { ifname, up } => {
-                write!(f, "Netlink reports {ifname} {}", if *up { "up" } else { "down" })
+            Event::Link { ifname, up, polled } => {
+                let who = if *polled { "Linkbeat" } else { "Netlink" };
+                write!(f, "{who} reports {ifname} {}", if *up { "up" } else { "down" })
             }
             Event::LinkDelayed { ifname, from, to, delay } => write!(
                 f,

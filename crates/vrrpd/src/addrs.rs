@@ -50,6 +50,7 @@ pub fn link_fact(link: &Link) -> LinkFact {
         index: IfIndex(link.index),
         name: link.name.clone(),
         up: link.is_up(),
+        polled: false,
         flags: link.flags,
         multicast: link.flags & link::F_MULTICAST != 0,
         noarp: link.flags & link::F_NOARP != 0,

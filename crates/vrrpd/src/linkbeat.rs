@@ -63,7 +63,7 @@ impl Linkbeat {
     pub fn fact(&mut self, link: &Link) -> LinkFact {
         let mut fact = addrs::link_fact(link);
         if let (Some(polled), Some(prober)) = (self.polled.get_mut(&link.name), &self.prober) {
-            fact.up = link.flags & F_UP != 0;
+            (fact.up, fact.polled) = (link.flags & F_UP != 0, true);
             polled.fact = Some(fact.clone());
             let beats = match polled.beats {
                 Some(beats) => beats,
@@ -100,7 +100,6 @@ impl Linkbeat {
             if polled.beats.replace(beats) == Some(beats) {
                 continue;
             }
-            log::info!("Linkbeat reports {name} {}", if beats { "up" } else { "down" });
             fact.up &= beats;
             node.handle(now, Input::Link(fact), out);
         }

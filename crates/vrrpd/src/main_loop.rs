@@ -355,6 +355,9 @@ impl VrrpRole {
         {
             node.handle(clock::now(), Input::LinkDone { name: &name, made }, &mut self.out);
         }
+        if let Some(changed) = self.vmacs.news() {
+            self.tell(&VrrpToCore::Changed(changed));
+        }
         if self.firewall.is_behind(clock::now()) {
             self.firewall.strengthen(clock::now(), &self.poll, FIREWALL);
             // The next slice of elements, after adverts that are due.

@@ -3,6 +3,7 @@
 //! One link a turn of the loop: removing one takes the kernel milliseconds. Owns what has to be
 //! put back: ARP settings of the interfaces below, source checks of the host. Never decides.
 
+use ipc::msg::vrrp::Changed;
 use model::vrrp::IpvlanMode;
 use netlink::Batch;
 use netlink::link::{
@@ -15,6 +16,9 @@ use std::io;
 use std::sync::Arc;
 use types::{Family, IfIndex};
 use vrrp_proto::{LinkKind, LinkSpec};
+
+/// Whether the source of a packet has to be reached by where it came from.
+const RP_FILTER: &str = "rp_filter";
 
 #[derive(Debug)]
 enum Job {
@@ -33,7 +37,7 @@ struct Made {
 }
 
 /// Settings that were changed, and what they were.
-type Saved = Vec<(Family, String, &'static str, i32)>;
+type Saved = Vec<Changed>;
 
 /// The links of this process.
 #[derive(Debug, Default)]
@@ -44,6 +48,8 @@ pub struct VirtualLinks {
     parents: BTreeMap<IfIndex, Saved>,
     /// Source checks of the host, while there is a link for IPv4.
     checks: Option<Saved>,
+    /// Core does not know of the last change.
+    untold: bool,
 }
 
 impl VirtualLinks {
@@ -83,6 +89,23 @@ impl VirtualLinks {
                 None
             }
         }
+    }
+
+    /// Takes over what an earlier process has changed.
+    pub fn inherit(&mut self, changed: Vec<Changed>) {
+        for setting in changed {
+            if setting.key == RP_FILTER {
+                self.checks.get_or_insert_default().push(setting);
+            } else if let Ok(index) = nix::net::if_::if_nametoindex(&*setting.scope) {
+                self.parents.entry(IfIndex(index)).or_default().push(setting);
+            }
+        }
+    }
+
+    /// All that is to be put back, when it is not the same as before.
+    pub fn news(&mut self) -> Option<Vec<Changed>> {
+        let all = || self.parents.values().chain(&self.checks).flatten().cloned().collect();
+        core::mem::take(&mut self.untold).then(all)
     }
 
     /// Puts every setting back.
@@ -164,6 +187,7 @@ impl VirtualLinks {
             self.made.values().filter(v4).any(|m| parent == IfIndex(0) || m.parent == parent)
         };
         let (here, anywhere) = (left(made.parent), left(IfIndex(0)));
+        self.untold = true;
         if !here {
             put_back(self.parents.remove(&made.parent).unwrap_or_default());
         }
@@ -176,6 +200,7 @@ impl VirtualLinks {
     /// link, nor does it ask in their name: else neighbours would learn its MAC for them.
     fn prepare_parent(&mut self, spec: &LinkSpec) {
         let name = &*spec.parent_name;
+        self.untold = true;
         self.parents.entry(spec.parent).or_insert_with(|| {
             let keys = [("arp_ignore", 1), ("arp_filter", 1), ("arp_announce", 2)];
             let change = |(key, value)| change(Family::V4, name, key, value);
@@ -189,7 +214,8 @@ impl VirtualLinks {
         if self.checks.is_some() {
             return;
         }
-        let all = ConfKey { family: Family::V4, scope: "all", key: "rp_filter" };
+        self.untold = true;
+        let all = ConfKey { family: Family::V4, scope: "all", key: RP_FILTER };
         let mut saved = Saved::new();
         if let Ok(level) = all.get()
             && level > 0
@@ -197,10 +223,10 @@ impl VirtualLinks {
             for scope in scopes() {
                 let own = ConfKey { scope: &scope, ..all };
                 if own.get().is_ok_and(|mine| mine < level) {
-                    saved.extend(change(Family::V4, &scope, "rp_filter", level));
+                    saved.extend(change(Family::V4, &scope, RP_FILTER, level));
                 }
             }
-            saved.extend(change(Family::V4, "all", "rp_filter", 0));
+            saved.extend(change(Family::V4, "all", RP_FILTER, 0));
             log::info!(
                 "net.ipv4.conf.all.rp_filter is {level}: set on every interface instead, since \
                  VMACs cannot have it"
@@ -326,19 +352,15 @@ fn set(family: Family, scope: &str, key: &str, value: i32) -> Option<i32> {
 }
 
 /// Writes a setting; what is to be put back, when that differs.
-fn change(
-    family: Family,
-    scope: &str,
-    key: &'static str,
-    value: i32,
-) -> Option<(Family, String, &'static str, i32)> {
+fn change(family: Family, scope: &str, key: &str, value: i32) -> Option<Changed> {
     let before = set(family, scope, key, value)?;
-    (before != value).then(|| (family, scope.to_owned(), key, before))
+    let changed = || Changed { family, scope: scope.to_owned(), key: key.to_owned(), before };
+    (before != value).then(changed)
 }
 
 fn put_back(saved: Saved) {
-    for (family, scope, key, value) in saved.into_iter().rev() {
-        let conf = ConfKey { family, scope: &scope, key };
+    for Changed { family, scope, key, before: value } in saved.into_iter().rev() {
+        let conf = ConfKey { family, scope: &scope, key: &key };
         match conf.set(value) {
             // The interface has gone, and its settings with it.
             Err(e) if e.kind() == io::ErrorKind::NotFound => {}

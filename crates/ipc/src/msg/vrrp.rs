@@ -4,7 +4,7 @@ use super::{Dump, Generation, Hello, LogSetup, TrackValue};
 use core::time::Duration;
 use model::{Global, TrackObject, Vrrp};
 use serde::{Deserialize, Serialize};
-use types::TrackId;
+use types::{Family, TrackId};
 
 /// Everything the vrrp role needs to know of a configuration.
 #[derive(Debug, Clone, PartialEq, Eq, Default, Serialize, Deserialize)]
@@ -21,6 +21,8 @@ pub struct VrrpSetup {
     pub tracks: Vec<TrackObject>,
     /// Their values at this moment, by id.
     pub values: Vec<TrackValue>,
+    /// What a process of the role has changed that was killed.
+    pub changed: Vec<Changed>,
     /// Command-line settings.
     pub options: VrrpOptions,
 }
@@ -32,6 +34,19 @@ pub struct Former {
     pub global: Global,
     /// Instances, groups and static objects.
     pub vrrp: Vrrp,
+}
+
+/// A setting of the kernel that the role has changed and is to put back.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Changed {
+    /// Whose settings.
+    pub family: Family,
+    /// An interface, `all` or `default`.
+    pub scope: String,
+    /// Its name.
+    pub key: String,
+    /// What it was.
+    pub before: i32,
 }
 
 /// Command-line settings of the vrrp role.
@@ -154,6 +169,8 @@ pub enum VrrpToCore {
         /// Which input caused it, for the journal.
         reason: String,
     },
+    /// All settings that are to be put back; should the process be killed, by the next one.
+    Changed(Vec<Changed>),
     /// A dump's text.
     Dump {
         /// Which.

@@ -96,7 +96,7 @@ impl VrrpRole {
         let Some(setup) = self.prepared.take_if(|p| p.generation == generation) else {
             return log::error!("core commits a configuration that it did not send");
         };
-        let VrrpSetup { global, vrrp, before, tracks, values, options, .. } = *setup;
+        let VrrpSetup { global, vrrp, before, tracks, values, changed, options, .. } = *setup;
         set_name(&global);
         self.lateness.configure(&global, global.vrrp_process.rt_priority);
         if global.disable_local_igmp {
@@ -125,6 +125,7 @@ impl VrrpRole {
                 self.carry_out();
             }
         } else {
+            self.vmacs.inherit(changed);
             self.node = Some(Node::new(setup));
             self.read_links();
             self.read_addresses();
