@@ -19,10 +19,27 @@ fn group_of_two(priority: u8) -> String {
     group.to_owned() + &config::file(&[instance(priority), other])
 }
 
-/// Stops the role, and is sure that it stands.
-fn freeze(daemon: &Daemon) -> Result<Stamp> {
-    let at = daemon.signal(Role::Vrrp, Signal::SIGSTOP)?;
-    procs::await_state(daemon.role_pid(Role::Vrrp)?, 'T');
+/// What is stopped when nothing is said: the vrrp role alone.
+const ROLE: &[Role] = &[Role::Vrrp];
+/// The whole daemon, as a host that is paused does.
+const ALL: &[Role] = &[Role::Core, Role::Vrrp];
+
+/// Stops processes, and is sure that they stand.
+fn freeze(daemon: &Daemon, roles: &[Role]) -> Result<Stamp> {
+    let at = Stamp::now();
+    for role in roles {
+        daemon.signal(*role, Signal::SIGSTOP)?;
+        procs::await_state(daemon.role_pid(*role)?, 'T');
+    }
+    Ok(at)
+}
+
+/// Lets them go on, the first one first.
+fn thaw(daemon: &Daemon, roles: &[Role]) -> Result<Stamp> {
+    let at = Stamp::now();
+    for role in roles {
+        daemon.signal(*role, Signal::SIGCONT)?;
+    }
     Ok(at)
 }
 
@@ -38,9 +55,9 @@ fn adverts_of_a(wire: &mut Capture, begin: Stamp, end: Stamp) -> Result<Vec<(Sta
 
 /// A stopped master is woken when another is MASTER: it has been told so (or waited as long as
 /// anybody may) before its next advert.
-fn a_master_wakes_up(first: Daemon, lan: &mut Lan, b: &Instance) -> Result<()> {
+fn a_master_wakes_up(first: Daemon, lan: &mut Lan, b: &Instance, roles: &[Role]) -> Result<()> {
     let mut first = first;
-    let stopped = freeze(&first)?;
+    let stopped = freeze(&first, roles)?;
     let begun = loop {
         let (at, advert) = lan.await_advert_of(b)?;
         if at > stopped && advert.src.to_string() == "192.0.2.2" {
@@ -52,7 +69,7 @@ fn a_master_wakes_up(first: Daemon, lan: &mut Lan, b: &Instance) -> Result<()> {
         lan.await_advert_of(b)?;
     }
     first.log.skip();
-    let woken = first.signal(Role::Vrrp, Signal::SIGCONT)?;
+    let woken = thaw(&first, roles)?;
     first.await_log("a peer must have taken over: listening first")?;
     lan.watch_a.await_addr(PATIENCE, VIP, false)?;
     // With the better priority it comes back, as any better backup: after its master down time.
@@ -75,7 +92,22 @@ fn a_master_that_was_stopped_listens_first() -> Result<()> {
     let mut lan = Lan::new()?;
     let (a, b) = (instance(150), instance(100));
     let pair = lan.start_both(&Subject::ours()?, &a, &b)?;
-    a_master_wakes_up(pair.a, &mut lan, &b)
+    a_master_wakes_up(pair.a, &mut lan, &b, ROLE)
+}
+
+#[test]
+fn a_daemon_that_was_stopped_listens_first() -> Result<()> {
+    for roles in [ALL, &[Role::Vrrp, Role::Core]] {
+        let mut lan = Lan::new()?;
+        let (a, b) = (instance(150), instance(100));
+        let pair = lan.start_both(&Subject::ours()?, &a, &b)?;
+        let pid = pair.a.role_pid(Role::Vrrp)?;
+        let log = pair.a.log.clone();
+        a_master_wakes_up(pair.a, &mut lan, &b, roles)?;
+        // Nobody was taken for dead meanwhile.
+        assert_eq!(log.count("Starting VRRP child process"), 1, "{pid} was replaced");
+    }
+    Ok(())
 }
 
 #[test]
@@ -87,20 +119,29 @@ fn a_group_that_was_stopped_listens_first() -> Result<()> {
     let mut second = Daemon::start(&lan.b, subject, &group_of_two(100))?;
     second.await_log("(VI_52) Entering BACKUP STATE")?;
     lan.await_advert_of(&instance(150))?;
-    a_master_wakes_up(first, &mut lan, &instance(100))
+    a_master_wakes_up(first, &mut lan, &instance(100), ROLE)
 }
 
 /// A backup's timer ran out while it stood, but the master's adverts are there to be read.
 #[test]
 fn a_backup_that_was_stopped_reads_first() -> Result<()> {
+    a_backup_wakes_up(ROLE)
+}
+
+#[test]
+fn a_daemon_of_a_backup_that_was_stopped_reads_first() -> Result<()> {
+    a_backup_wakes_up(ALL)
+}
+
+fn a_backup_wakes_up(roles: &[Role]) -> Result<()> {
     let mut lan = Lan::new()?;
     let (a, b) = (instance(150), instance(100));
     let pair = lan.start_both(&Subject::ours()?, &a, &b)?;
     for adverts in [5, 12, 40] {
-        freeze(&pair.b)?;
+        freeze(&pair.b, roles)?;
         lan.wire.clear()?;
         lan.await_adverts_of(&a, adverts)?;
-        let woken = pair.b.signal(Role::Vrrp, Signal::SIGCONT)?;
+        let woken = thaw(&pair.b, roles)?;
         lan.await_adverts_of(&a, 8)?;
         let adverts = lan.wire.all_adverts()?;
         let of_b: Vec<_> = adverts.iter().filter(|(at, ad)| *at > woken && !from_a(ad)).collect();
@@ -117,7 +158,7 @@ fn a_short_stop_is_no_reason_to_step_down() -> Result<()> {
     let a = Instance { advert: Duration::from_millis(500), ..instance(150) };
     let b = Instance { advert: Duration::from_millis(500), ..instance(100) };
     let pair = lan.start_both(&Subject::ours()?, &a, &b)?;
-    let stopped = freeze(&pair.a)?;
+    let stopped = freeze(&pair.a, ROLE)?;
     // One advert is missing: half of what the backup waits.
     std::thread::sleep(Duration::from_millis(700).saturating_sub(Stamp::now().since(stopped)));
     pair.a.signal(Role::Vrrp, Signal::SIGCONT)?;
@@ -137,7 +178,7 @@ fn timer_expired_backup_steps_down_without_a_word() -> Result<()> {
         .with("timer_expired_backup 254");
     let mut daemon = lan.start_a(&Subject::ours()?, std::slice::from_ref(&a))?;
     let (last, _) = lan.await_advert_of(&a)?;
-    let stopped = freeze(&daemon)?;
+    let stopped = freeze(&daemon, ROLE)?;
     // Longer than a peer of 254 waits (3.01 s), shorter than one of 50 (3.8 s).
     std::thread::sleep(Duration::from_millis(3400).saturating_sub(Stamp::now().since(last)));
     daemon.signal(Role::Vrrp, Signal::SIGCONT)?;

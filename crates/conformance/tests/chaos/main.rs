@@ -12,12 +12,12 @@ use std::fmt::Write;
 use std::net::Ipv6Addr;
 use std::time::{Duration, Instant};
 
-use conformance::ip;
 use conformance::kernel::{difference, state};
 use conformance::rng::{Rng, number};
+use conformance::{fib, ip};
 use lab::{Capture, Daemon, Host, PATIENCE, Port, Result, Role, Stamp, Subject, Switch};
 use nix::sys::signal::Signal;
-use setup::{Setup, VRIDS, held};
+use setup::{SLOW, Setup, UNHURRIED, VRIDS, held};
 
 const NODES: usize = 3;
 /// Adverts of each virtual router that a moment must be quiet for.
@@ -41,8 +41,13 @@ struct Node {
     daemon: Option<Daemon>,
     /// It crashed and has left things behind.
     dirty: bool,
-    /// Its role was killed since the last quiet moment: what it left may still be there.
+    /// There may be things that only the parent knows of: a role was killed since the last quiet
+    /// moment, or a daemon started after a crash.
     shaken: bool,
+    /// How often the role of this daemon has failed by itself: it waits longer each time.
+    failures: u32,
+    /// How many reloads of this daemon were given up.
+    refused: usize,
     before: BTreeSet<String>,
 }
 
@@ -76,12 +81,38 @@ impl Node {
         // Signals have their meaning from here on.
         daemon.role_pid(Role::Vrrp)?;
         self.daemon = Some(daemon);
-        self.dirty = false;
+        self.shaken |= std::mem::take(&mut self.dirty);
+        (self.failures, self.refused) = (0, 0);
         Ok(())
     }
 
-    /// Waits until nothing is there that the configuration does not speak of: who is killed while
-    /// the last one still has effects leaves what nobody can tell from other people's.
+    /// A reload that was given up, since its role was killed over it twice, is asked for anew.
+    fn insist(&mut self) -> Result<()> {
+        let Some(daemon) = &self.daemon else { return Ok(()) };
+        let refused = daemon.log.count("Reload refused");
+        if refused > std::mem::replace(&mut self.refused, refused) {
+            daemon.reload(&self.setup.file())?;
+        }
+        Ok(())
+    }
+
+    fn signal(&self, roles: &[Role], signal: Signal) {
+        let Some(daemon) = &self.daemon else { return };
+        for role in roles {
+            // It may be dead already.
+            let _ = daemon.signal(*role, signal);
+        }
+    }
+
+    /// The hardware address of its interface.
+    fn mac(&self) -> Result<String> {
+        let shown = fib::ip(&self.host, "link show dev eth0")?.join(" ");
+        let mac = shown.split(' ').skip_while(|word| *word != "link/ether").nth(1);
+        Ok(mac.unwrap_or_default().to_owned())
+    }
+
+    /// Waits until nothing is there that the configuration does not speak of: when all who know of
+    /// the last one are killed, nobody can tell what it left from other people's.
     fn await_reloaded(&self) -> Result<()> {
         let all = counted(self.setup.holdings(&BTreeSet::from(VRIDS)));
         let until = Instant::now() + PATIENCE;
@@ -117,6 +148,9 @@ struct World {
     subject: Subject,
     _switch: Switch,
     nodes: Vec<Node>,
+    macs: Vec<String>,
+    /// Whether one virtual router is of version 2.
+    v2: bool,
     rng: Rng,
     journal: Vec<(Stamp, String)>,
 }
@@ -124,19 +158,49 @@ struct World {
 impl World {
     fn new(seed: u64) -> Result<Self> {
         let (mut rng, switch) = (Rng::new(seed), Switch::new()?);
+        let v2 = rng.chance(50);
         let mut nodes = Vec::new();
         for n in 0..NODES {
             let host = Host::new(&format!("node {n}"))?;
             let (v4, v6) = (format!("192.0.2.{}/24", n + 1), format!("{}/64", own_v6(n)));
             let port = switch.attach(&host, "eth0", &[&v4, &v6])?;
             let wire = Capture::adverts(&host, "eth0")?;
-            let setup = Setup::draw(&mut rng, n);
+            let setup = Setup::draw(&mut rng, n, v2);
             let before = state(&host)?;
             let (cable, daemon, dirty, shaken) = (Cable::Plugged, None, false, false);
-            nodes.push(Node { host, port, cable, wire, setup, daemon, dirty, shaken, before });
+            let (failures, refused) = (0, 0);
+            nodes.push(Node {
+                host,
+                port,
+                cable,
+                wire,
+                setup,
+                daemon,
+                dirty,
+                shaken,
+                failures,
+                refused,
+                before,
+            });
         }
         let (subject, journal) = (Subject::ours()?, Vec::new());
-        Ok(Self { subject, _switch: switch, nodes, rng, journal })
+        let macs = nodes.iter().map(Node::mac).collect::<Result<_>>()?;
+        let world = Self { subject, _switch: switch, nodes, macs, v2, rng, journal };
+        (0..NODES).try_for_each(|n| world.introduce(n))?;
+        Ok(world)
+    }
+
+    /// Tells a node where the others are: one that is alone could not ask, and would not be heard
+    /// to send to its peers.
+    fn introduce(&self, n: usize) -> Result<()> {
+        for (other, mac) in self.macs.iter().enumerate().filter(|(other, _)| *other != n) {
+            let addr = format!("192.0.2.{}", other + 1);
+            ip(
+                &self.nodes[n].host,
+                &format!("neigh replace {addr} lladdr {mac} nud permanent dev eth0"),
+            )?;
+        }
+        Ok(())
     }
 
     fn note(&mut self, node: usize, text: impl Into<String>) {
@@ -153,38 +217,49 @@ impl World {
                 self.nodes[n].start(&subject)?;
                 "start"
             }
-            (0..6, Some(daemon)) => {
-                daemon.stop()?;
-                // Without its role it stops at once.
-                (self.nodes[n].daemon, self.nodes[n].dirty) = (None, self.nodes[n].shaken);
+            (0..5, Some(daemon)) => {
+                assert!(daemon.stop()?.success());
+                (self.nodes[n].daemon, self.nodes[n].dirty) = (None, false);
                 "stop"
             }
-            (6..9, Some(daemon)) => {
+            (5..8, Some(daemon)) => {
                 self.nodes[n].await_reloaded()?;
                 daemon.crash();
                 (self.nodes[n].daemon, self.nodes[n].dirty) = (None, true);
                 "all processes killed"
             }
-            (9..13, Some(daemon)) => {
+            (8..11, Some(daemon)) => {
+                // A role that is dead or has not begun takes nothing away.
+                let shaken = self.nodes[n].shaken;
+                if shaken {
+                    self.nodes[n].await_reloaded()?;
+                }
                 daemon.signal(Role::Core, Signal::SIGKILL)?;
                 daemon.await_exit(PATIENCE)?;
-                // The role leaves in order, if there is one.
-                (self.nodes[n].daemon, self.nodes[n].dirty) = (None, self.nodes[n].shaken);
+                (self.nodes[n].daemon, self.nodes[n].dirty) = (None, shaken);
                 "parent killed"
             }
-            (13..20, Some(daemon)) => {
-                self.nodes[n].await_reloaded()?;
-                // It may be dead already.
-                let _ = daemon.signal(Role::Vrrp, Signal::SIGKILL);
+            (11..17, Some(_)) => {
+                self.nodes[n].signal(&[Role::Vrrp], Signal::SIGKILL);
                 self.nodes[n].shaken = true;
                 "vrrp role killed"
             }
-            (20..30, Some(_)) => {
-                let setup = Setup::draw(&mut self.rng, n);
+            (17..20, Some(_)) if self.nodes[n].failures < 3 => {
+                self.nodes[n].signal(&[Role::Vrrp], Signal::SIGABRT);
+                self.nodes[n].failures += 1;
+                self.nodes[n].shaken = true;
+                "vrrp role failed"
+            }
+            (20..22, Some(_)) if self.nodes[n].setup.checked => {
+                self.nodes[n].signal(&[Role::Checker], Signal::SIGKILL);
+                "checker role killed"
+            }
+            (22..29, Some(_)) => {
+                let setup = Setup::draw(&mut self.rng, n, self.v2);
                 self.reload(n, setup)?;
                 "reload"
             }
-            (30..35, Some(_)) => {
+            (29..32, Some(_)) => {
                 // One change alone.
                 let mut setup = self.nodes[n].setup.clone();
                 let at = self.rng.below(VRIDS.len());
@@ -192,40 +267,54 @@ impl World {
                 self.reload(n, setup)?;
                 "reload of one address"
             }
-            (35..45, _) => {
+            (32..35, Some(_)) => {
+                for _ in 0..2 {
+                    let setup = Setup::draw(&mut self.rng, n, self.v2);
+                    self.reload(n, setup)?;
+                    self.pause();
+                }
+                "two reloads"
+            }
+            (35..43, _) => {
                 self.nodes[n].plug(Cable::Cut)?;
                 "cable cut"
             }
-            (45..55, _) => {
+            (43..51, _) => {
                 self.nodes[n].plug(Cable::Isolated)?;
                 "isolated"
             }
-            (55..75, _) => {
+            (51..71, _) => {
                 self.nodes[n].plug(Cable::Plugged)?;
                 "plugged"
             }
-            (75..80, Some(daemon)) => {
-                // A busy host: it may have been silent for longer than others wait.
-                let _ = daemon.signal(Role::Vrrp, Signal::SIGSTOP);
-                self.pause();
-                if let Some(daemon) = &self.nodes[n].daemon {
-                    let _ = daemon.signal(Role::Vrrp, Signal::SIGCONT);
-                }
+            // A busy host: it may have been silent for longer than others wait.
+            (71..75, Some(_)) => {
+                self.stall(n, &[Role::Vrrp]);
                 "vrrp role stalled"
             }
-            // Without a carrier its static routes come back with the carrier.
-            (80..83, _) if self.nodes[n].cable != Cable::Cut => {
+            (75..78, Some(_)) => {
+                self.stall(n, &[Role::Core, Role::Vrrp]);
+                "daemon stalled"
+            }
+            (78..82, _) => {
                 let node = &self.nodes[n];
                 node.host.set_up("eth0", false)?;
                 node.host.set_up("eth0", true)?;
                 // Those of IPv6 go with the link.
                 node.host.add_addr("eth0", own_v6(n), 64)?;
+                self.introduce(n)?;
                 "eth0 down and up"
             }
             _ => return self.theft(n),
         };
         self.note(n, text);
         Ok(())
+    }
+
+    fn stall(&mut self, n: usize, roles: &[Role]) {
+        self.nodes[n].signal(roles, Signal::SIGSTOP);
+        self.pause();
+        self.nodes[n].signal(roles, Signal::SIGCONT);
     }
 
     /// So that some of it falls into elections, some into peace.
@@ -303,9 +392,11 @@ impl World {
         for part in &parts {
             let wire = &mut self.nodes[part[0]].wire;
             let mut heard = BTreeMap::from(VRIDS.map(|vrid| (vrid, 0)));
-            let enough = wire.await_advert(Duration::from_secs(3), |advert| {
+            let wanted = |vrid| if self.v2 && vrid == SLOW { 2 } else { QUIET };
+            let patience = Duration::from_secs(if self.v2 { 6 } else { 3 });
+            let enough = wire.await_advert(patience, |advert| {
                 *heard.entry(advert.vrid).or_default() += usize::from(advert.priority > 0);
-                heard.values().all(|count| *count >= QUIET)
+                heard.iter().all(|(vrid, count)| *count >= wanted(*vrid))
             });
             if enough.is_err() {
                 return Ok(Some(format!("in part {part:?} adverts by VRID: {heard:?}")));
@@ -319,7 +410,11 @@ impl World {
             for vrid in VRIDS {
                 let are: Vec<_> = part.iter().filter(|n| masters[**n].contains(&vrid)).collect();
                 let best = part.iter().max_by_key(|n| self.nodes[**n].setup.priority(vrid));
-                if are != Vec::from_iter(best) {
+                let right = match vrid {
+                    UNHURRIED => are.len() == 1,
+                    _ => are == Vec::from_iter(best),
+                };
+                if !right {
                     return Ok(Some(format!("in part {part:?} {are:?} are master of {vrid}")));
                 }
             }
@@ -340,6 +435,7 @@ impl World {
     fn await_quiet(&mut self) -> Result<()> {
         let until = Instant::now() + PATIENCE;
         while let Some(wrong) = self.wrong()? {
+            self.nodes.iter_mut().try_for_each(Node::insist)?;
             let failed = self.nodes.iter().find_map(Node::has_failed);
             if failed.is_some() || Instant::now() > until {
                 let failed = failed.unwrap_or_else(|| "it does not become quiet".to_owned());

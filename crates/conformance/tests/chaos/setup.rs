@@ -9,8 +9,13 @@ use lab::config::{self, Instance};
 use lab::{Host, Result};
 
 /// Virtual routers: 51 IPv4 and 52 IPv6 with routes and rules, 53 and 54 a group, 55 with a virtual
-/// MAC, 56 hidden by the firewall, 57 IPv6 and both.
-pub const VRIDS: [u8; 7] = [51, 52, 53, 54, 55, 56, 57];
+/// MAC, 56 hidden by the firewall, 57 IPv6 and both, 58 without preemption, 59 with a password (in
+/// version 2 in every other world), 60 unicast.
+pub const VRIDS: [u8; 10] = [51, 52, 53, 54, 55, 56, 57, UNHURRIED, SLOW, 60];
+/// The virtual router whose master need not be the best.
+pub const UNHURRIED: u8 = 58;
+/// The virtual router of version 2, with adverts a second apart.
+pub const SLOW: u8 = 59;
 
 /// What a node's configuration says. A reload draws another one.
 #[derive(Clone, Debug)]
@@ -23,16 +28,21 @@ pub struct Setup {
     second_route: bool,
     grouped: bool,
     vmac: bool,
+    /// Whether there is a checker.
+    pub checked: bool,
+    /// Whether [`SLOW`] is.
+    v2: bool,
 }
 
 impl Setup {
-    pub fn draw(rng: &mut Rng, node: usize) -> Self {
+    pub fn draw(rng: &mut Rng, node: usize, v2: bool) -> Self {
         // No two nodes ever have the same.
         let mut priorities = [(); VRIDS.len()].map(|()| rng.pick(&[50, 100, 150]) + node as u8);
         priorities[3] = priorities[2];
         let extra = [(); VRIDS.len()].map(|()| rng.chance(30));
-        let [second_route, grouped, vmac] = [50, 80, 80].map(|percent| rng.chance(percent));
-        Self { node, priorities, extra, second_route, grouped, vmac }
+        let [second_route, grouped, vmac, checked] =
+            [50, 80, 80, 30].map(|percent| rng.chance(percent));
+        Self { node, priorities, extra, second_route, grouped, vmac, checked, v2 }
     }
 
     pub fn priority(&self, vrid: u8) -> u8 {
@@ -77,7 +87,23 @@ impl Setup {
         if is_hidden(vrid) {
             instance = instance.with("no_accept");
         }
-        instance
+        match vrid {
+            UNHURRIED => instance.with("nopreempt"),
+            SLOW if self.v2 => {
+                let auth = "authentication {\nauth_type PASS\nauth_pass secret\n}";
+                instance.v2().with(auth)
+            }
+            60 => {
+                let peers: String = (0..3)
+                    .filter(|n| *n != self.node)
+                    .map(|n| format!("192.0.2.{}\n", n + 1))
+                    .collect();
+                instance
+                    .with(format!("unicast_src_ip 192.0.2.{}", self.node + 1))
+                    .with(format!("unicast_peer {{\n{peers}}}"))
+            }
+            _ => instance,
+        }
     }
 
     pub fn file(&self) -> String {
@@ -90,7 +116,8 @@ impl Setup {
         );
         let instances = VRIDS.map(|vrid| self.instance(vrid));
         let group = if self.grouped { group } else { "" };
-        format!("{}\n{statics}{group}", config::file(&instances))
+        let checked = if self.checked { CHECKED } else { "" };
+        format!("{}\n{statics}{group}{checked}", config::file(&instances))
     }
 
     /// What a running node holds that is master of these.
@@ -124,6 +151,20 @@ impl Setup {
     }
 }
 
+/// So that there is a checker to be killed. It has nothing in the kernel, which lacks IPVS.
+const CHECKED: &str = "
+virtual_server 192.0.2.250 80 {
+    delay_loop 1
+    lb_kind NAT
+    protocol TCP
+    real_server 192.0.2.1 80 {
+        TCP_CHECK {
+            connect_timeout 1
+        }
+    }
+}
+";
+
 fn vips_of(vrid: u8) -> &'static [&'static str] {
     match vrid {
         51 => &["192.0.2.151/24"],
@@ -132,7 +173,10 @@ fn vips_of(vrid: u8) -> &'static [&'static str] {
         54 => &["2001:db8::154/64"],
         55 => &["192.0.2.155/24"],
         56 => &["192.0.2.156/32"],
-        _ => &["fe80::157/64", "2001:db8::157/64"],
+        57 => &["fe80::157/64", "2001:db8::157/64"],
+        UNHURRIED => &["192.0.2.158/24", "192.0.2.168/24"],
+        SLOW => &["192.0.2.159/24"],
+        _ => &["192.0.2.160/24"],
     }
 }
 
@@ -151,7 +195,7 @@ fn rule_of(vrid: u8) -> Option<String> {
 }
 
 fn is_hidden(vrid: u8) -> bool {
-    vrid > 55
+    vrid == 56 || vrid == 57
 }
 
 fn bare(addr: &str) -> &str {
