@@ -220,6 +220,10 @@ impl Node {
     /// An advert of a virtual router that we are no part of: when it holds an
     /// address of ours, somebody mistyped a VRID.
     pub(crate) fn diagnose_stranger(&mut self, raw: &Raw<'_>, at: &mut At<'_>) {
+        if self.links.has_address(raw.src) {
+            // Our own, which another interface on the same network heard.
+            return;
+        }
         let size = Family::of(raw.src).bytes();
         let ours = raw.vips().chunks_exact(size).filter_map(address);
         let found = ours.filter_map(|a| Some((a, *self.index.vips.get(&a)?.first()?))).next();
