@@ -176,7 +176,7 @@ fn placeholders_are_named() {
 
 #[test]
 fn what_is_not_acted_upon_is_logged_once_and_is_no_error() {
-    let loaded = test_of("global_defs {\n smtp_alert on\n smtp_alert off\n}\n");
+    let loaded = test_of("global_defs {\n enable_traps\n enable_traps\n}\n");
     let notes: Vec<String> = loaded
         .diags
         .iter()
@@ -184,7 +184,7 @@ fn what_is_not_acted_upon_is_logged_once_and_is_no_error() {
         .flat_map(|d| render::lines(d, &loaded.sources))
         .collect();
     if !notes.is_empty() {
-        let text = "(Line 2) WARNING: 'smtp_alert' is accepted but not acted upon yet";
+        let text = "(Line 2) WARNING: 'enable_traps' is accepted but not acted upon yet";
         assert_eq!(notes, [text]);
     }
     assert_eq!(loaded.exit_status_for_test(), 0);

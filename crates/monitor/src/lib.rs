@@ -6,6 +6,7 @@
 #![forbid(unsafe_code)]
 
 mod dbus;
+pub mod mail;
 mod main_loop;
 mod start;
 mod subsystem;

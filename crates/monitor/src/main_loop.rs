@@ -1,6 +1,7 @@
 //! The loop: what core says, what the subsystems wait for.
 
 use crate::dbus::Dbus;
+use crate::mail::Mail;
 use crate::start::{Fatal, ToCore, failed};
 use crate::subsystem::{self, Cx, Subsystem};
 use core::time::Duration;
@@ -148,8 +149,9 @@ impl Monitor {
     /// Begins to leave. On SIGTERM, which a service manager may send to every process at once, the
     /// roles' last events are still to come: it then leaves when core says so or time is up.
     fn leave(&mut self) {
-        self.leaving = Some(clock::now() + LAST_WORDS);
-        self.each(|s, cx| s.leave(cx));
+        let until = clock::now() + LAST_WORDS;
+        self.leaving = Some(until);
+        self.each(|s, cx| s.leave(cx, until));
     }
 
     /// Core has said all.
@@ -199,5 +201,5 @@ impl Monitor {
 
 /// Every way to the outside world; each sees from its configuration whether it has work.
 fn subsystems() -> Vec<Box<dyn Subsystem>> {
-    vec![Box::new(Dbus::default())]
+    vec![Box::new(Mail::default()), Box::new(Dbus::default())]
 }

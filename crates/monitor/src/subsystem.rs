@@ -31,9 +31,9 @@ pub trait Subsystem: Debug {
     /// Does what is due.
     fn tick(&mut self, cx: &mut Cx<'_>);
 
-    /// The daemon stops, or has no more use for the monitor: say what is still to be said. May be
-    /// called twice, and events may come after it.
-    fn leave(&mut self, cx: &mut Cx<'_>);
+    /// The daemon stops, or has no more use for the monitor: say what is still to be said, until
+    /// that time at the latest. May be called twice, and events may come after it.
+    fn leave(&mut self, cx: &mut Cx<'_>, until: Mono);
 
     /// After [`Subsystem::leave`]: no event comes any more.
     fn dismissed(&mut self, _cx: &mut Cx<'_>) {}

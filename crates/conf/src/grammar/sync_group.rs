@@ -22,6 +22,7 @@ static OWN: &[Keyword] = &[
         .set(sync_group::open_members)
         .close(sync_group::close_members),
     kw("smtp_alert", "Mail its transitions.")
+        .acted()
         .args(&[BOOL])
         .default("smtp_alert_vrrp")
         .invalid("({name}) {kw} '{}' is invalid - ignoring")

@@ -470,6 +470,7 @@ static REPORTS: &[Keyword] = &[
         .acted()
         .set(|cx, a| draft::notify(cx, a, |n| &mut n.master_rx_lower_pri)),
     kw("smtp_alert", "Mail its transitions.")
+        .acted()
         .args(&[BOOL])
         .default("smtp_alert_vrrp")
         .invalid("({name}) {kw} '{}' is invalid - ignoring")

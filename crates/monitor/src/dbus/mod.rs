@@ -135,7 +135,7 @@ impl Subsystem for Dbus {
         }
     }
 
-    fn leave(&mut self, cx: &mut Cx<'_>) {
+    fn leave(&mut self, cx: &mut Cx<'_>, _until: Mono) {
         self.leave_by = Some(cx.now + LAST_STATES);
     }
 

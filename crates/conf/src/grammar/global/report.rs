@@ -9,17 +9,19 @@ use crate::lower::global;
 
 /// Keywords of mail.
 pub static MAIL: &[Keyword] = &[
-    kw("notification_email", "Recipients of alerts.").entries(&super::NOTIFICATION_EMAIL),
+    kw("notification_email", "Recipients of alerts.").acted().entries(&super::NOTIFICATION_EMAIL),
     kw("notification_email_from", "Sender of alerts.")
         .args(&[word("ADDRESS")])
         .default("user@host")
         .missing("notification_email_from needs an address")
         .report_extra("notification_email_from takes one address - ignoring '{}'")
+        .acted()
         .set(|cx, a| cx.build.config.global.smtp.from = a.opt_string(0)),
     kw("smtp_server", "Mail server.")
         .args(&[word("HOST"), int(1, 65535).meta("PORT").opt()])
         .default("none, port 25")
         .invalid("smtp_server port '{}' is invalid - ignoring")
+        .acted()
         .set(|cx, a| {
             let host = a.str(0);
             let address = host.parse::<IpAddr>().ok().or_else(|| cx.host.resolve(host));
@@ -36,11 +38,13 @@ pub static MAIL: &[Keyword] = &[
     kw("smtp_helo_name", "Name given in HELO.")
         .args(&[word("HOST")])
         .default("host name")
+        .acted()
         .set(|cx, a| cx.build.config.global.smtp.helo = a.opt_string(0)),
     kw("smtp_connect_timeout", "Seconds to connect to the mail server.")
         .args(&[int(0, 4294).lenient()])
         .default("30")
         .invalid("{kw} '{}' is invalid - ignoring")
+        .acted()
         .set(|cx, a| {
             let mut seconds: u64 = a.num(0);
             if seconds == 0 {
@@ -54,24 +58,29 @@ pub static MAIL: &[Keyword] = &[
         .args(&[BOOL])
         .default("off")
         .invalid("Invalid value '{}' for global smtp_alert specified")
+        .acted()
         .set(|cx, a| cx.build.config.global.smtp.alert = Some(a.flag(0))),
     kw("smtp_alert_vrrp", "Mail alerts of VRRP.")
         .args(&[BOOL])
         .default("smtp_alert")
         .invalid("{kw} '{}' is invalid - ignoring")
+        .acted()
         .set(|cx, a| cx.build.config.global.smtp.alert_vrrp = Some(a.flag(0))),
     kw("smtp_alert_checker", "Mail alerts of checkers.")
         .args(&[BOOL])
         .default("smtp_alert")
         .invalid("{kw} '{}' is invalid - ignoring")
+        .acted()
         .set(|cx, a| cx.build.config.global.smtp.alert_checker = Some(a.flag(0))),
     kw("no_email_faults", "No mail about FAULT.")
         .default("off")
+        .acted()
         .set(|cx, _| cx.build.config.global.smtp.no_email_faults = true),
     kw("no_checker_emails", "Mail only when a real server changes, not for each checker.")
         .args(&[BOOL])
         .default("off")
         .invalid("{kw} '{}' is invalid - ignoring")
+        .acted()
         .set(|cx, a| cx.build.config.global.smtp.no_checker_emails = a.flag(0)),
 ];
 

@@ -75,6 +75,7 @@ static KEYWORDS: &[Keyword] = &[
         .default("that of the virtual server")
         .set(|cx, a| cx.build.lvs.rs.own.connect_timeout = a.opt_secs(0)),
     kw("smtp_alert", "Mail its changes.")
+        .acted()
         .args(&[BOOL])
         .default("smtp_alert_checker, else smtp_alert of global_defs, else on")
         .set(|cx, a| cx.build.lvs.rs.smtp_alert = Some(a.flag(0))),

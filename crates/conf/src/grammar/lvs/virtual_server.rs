@@ -152,6 +152,7 @@ pub static VIRTUAL_SERVER: Block = Block::new(
             .missing("{kw} needs a name")
             .set(|cx, a| cx.build.lvs.vs.virtualhost = a.opt_string(0)),
         kw("smtp_alert", "Mail changes of the quorum.")
+            .acted()
             .args(&[BOOL])
             .default("smtp_alert_checker, else smtp_alert of global_defs, else off")
             .set(|cx, a| cx.build.lvs.vs.smtp_alert = Some(a.flag(0))),
