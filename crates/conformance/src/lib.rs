@@ -14,6 +14,7 @@ mod life;
 pub mod news;
 pub mod rng;
 mod shown;
+mod sink;
 
 pub use bus::Bus;
 pub use folder::{Folder, set_mode};
@@ -23,6 +24,7 @@ pub use lan::{
 };
 pub use life::life;
 pub use shown::{after, ip, sysctl};
+pub use sink::{Mail, Sink};
 
 use lab::{Result, Subject};
 
