@@ -15,6 +15,15 @@ fn examples(page: &str) -> Vec<String> {
 }
 
 #[test]
+fn the_example_of_mail_is_clean() {
+    for text in examples("mail.md") {
+        let loaded = test_of(&text);
+        assert!(loaded.diags.is_empty(), "{:?}", loaded.diags);
+        assert_eq!(loaded.model.global.smtp.to.len(), 2);
+    }
+}
+
+#[test]
 fn examples_of_the_language_are_read_without_an_error_of_language() {
     let examples = examples("configuration.md");
     assert_eq!(examples.len(), 4);

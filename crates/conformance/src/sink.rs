@@ -65,9 +65,8 @@ impl Sink {
     /// When the address cannot be used.
     pub fn new(host: &Host, addr: &str) -> Result<Self> {
         let addr: SocketAddr = addr.parse().context(|| format!("{addr} is no address"))?;
-        let listener = host
-            .run(|| TcpListener::bind(addr))?
-            .context(|| format!("cannot listen on {addr}"))?;
+        let listener =
+            host.run(|| TcpListener::bind(addr))?.context(|| format!("cannot listen on {addr}"))?;
         let shared = Arc::new(Shared::default());
         let theirs = shared.clone();
         thread::spawn(move || {

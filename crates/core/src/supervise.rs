@@ -307,9 +307,12 @@ impl Slot {
         if child.open {
             let _ = poll.deregister(&child.link);
         }
-        say_exit(&format!("pid {}", child.pid), exit);
         // The daemon works without the monitor, which may not end it.
         let needed = self.role != Role::Monitor;
+        match permanent(exit) {
+            Some(status) if !needed => info!("pid {} exited with status {status}", child.pid),
+            _ => say_exit(&format!("pid {}", child.pid), exit),
+        }
         if let Some(status) = permanent(exit).filter(|_| needed) {
             return Verdict::Permanent(status);
         }

@@ -2,12 +2,13 @@
 
 use crate::dbus::Dbus;
 use crate::mail::Mail;
-use crate::start::{Fatal, ToCore, failed};
+use crate::start::ToCore;
 use crate::subsystem::{self, Cx, Subsystem};
 use core::time::Duration;
 use ipc::msg::monitor::{Command, CoreToMonitor, MonitorSetup, MonitorToCore};
 use log::{info, warn};
 use rt::channel::ChannelError;
+use rt::fatal::{Fatal, fatal};
 use rt::poll::{Loop, Ready};
 use rt::signals::{self, Signals};
 use rt::{Interest, Token, clock};
@@ -43,9 +44,9 @@ impl Monitor {
         signals: Signals,
         setup: Box<MonitorSetup>,
     ) -> Result<Self, Fatal> {
-        let poll = Loop::new().map_err(failed("cannot open an event loop"))?;
-        poll.register(&core, CORE, Interest::READABLE).map_err(failed("cannot register"))?;
-        poll.register(&signals, SIGNALS, Interest::READABLE).map_err(failed("cannot register"))?;
+        let poll = Loop::new().map_err(fatal("cannot open an event loop"))?;
+        poll.register(&core, CORE, Interest::READABLE).map_err(fatal("cannot register"))?;
+        poll.register(&signals, SIGNALS, Interest::READABLE).map_err(fatal("cannot register"))?;
         let mut monitor = Monitor {
             poll,
             signals,
@@ -72,7 +73,7 @@ impl Monitor {
                 return Ok(());
             }
             self.watch_core()?;
-            self.poll.wait(self.deadline(), &mut ready).map_err(failed("cannot wait"))?;
+            self.poll.wait(self.deadline(), &mut ready).map_err(fatal("cannot wait"))?;
             for r in &ready {
                 self.serve(*r)?;
             }
@@ -92,7 +93,7 @@ impl Monitor {
     }
 
     fn serve_signals(&mut self) -> Result<(), Fatal> {
-        while let Some(signal) = self.signals.receive().map_err(failed("cannot read signals"))? {
+        while let Some(signal) = self.signals.receive().map_err(fatal("cannot read signals"))? {
             match signal.number {
                 signals::HUP => {
                     info!("only core reads the configuration: send SIGHUP to the parent process");
@@ -195,7 +196,7 @@ impl Monitor {
             return Ok(());
         }
         let interest = self.core.interest();
-        self.poll.reregister(&self.core, CORE, interest).map_err(failed("cannot register"))
+        self.poll.reregister(&self.core, CORE, interest).map_err(fatal("cannot register"))
     }
 }
 

@@ -23,6 +23,13 @@ The processes run as user
 where it exists, else as
 .BR nobody ,
 with the few capabilities that they need. The parent stays root.
+.PP
+Mail, SNMP and D-Bus are the work of
+.BR keepalived-monitor ,
+which is a package of its own. The parent starts it from beside itself, else from
+.IR /usr/sbin ,
+where the configuration asks for one of these. It has no capability at all, and nobody waits for it: when it is slow, dead
+or missing, the log says so and all else goes on. At a stop it has two seconds to deliver the last mails.
 .SH OPTIONS
 Long options may be abbreviated. An optional argument is attached:
 .BI \-t FILE

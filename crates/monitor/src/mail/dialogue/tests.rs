@@ -215,7 +215,7 @@ proptest! {
         let closes = out.iter().filter(|a| **a == Action::Close).count();
         prop_assert_eq!(closes, 1);
         prop_assert_eq!(out.last(), Some(&Action::Close));
-        let sent = out.iter().any(|a| *a == Action::Report(Report::Sent));
+        let sent = out.contains(&Action::Report(Report::Sent));
         let go = said.concat().windows(3).any(|w| w == b"354");
         prop_assert!(!sent || go);
     }
