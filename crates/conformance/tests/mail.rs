@@ -268,7 +268,7 @@ fn what_a_reload_removes_is_mailed(subject_: &Subject) -> Result<()> {
     let both = global("smtp_alert") + &instance(1, "") + &instance(2, "");
     let mut daemon = post.start(subject_, &both)?;
     settle(&post, &mut daemon, "Instance VI_2 - Entering MASTER state")?;
-    daemon.log.clone().rewound().await_line(lab::PATIENCE, "Startup complete")?;
+    daemon.log.clone().rewound().await_line(PATIENCE, "Startup complete")?;
     daemon.reload(&(global("smtp_alert") + &instance(1, "")))?;
     let mail = post.sink.await_mail(&subject("Instance VI_2 - Entering FAULT state"))?;
     expect(&mail, "=> VRRP Instance is no longer owning VRRP VIPs <=");
