@@ -35,7 +35,7 @@ pub fn checked(label: &CheckLabel, alive: bool, failed: Option<Reason>) -> Mail 
         (CheckName::Dns(_), _) => said("DNS_CHECK:"),
         (CheckName::Http | CheckName::Ssl | CheckName::Smtp(_), None) => said("CHECK"),
         (CheckName::Http | CheckName::Ssl, Some(_)) => {
-            "=> CHECK failed on service : HTTP/SSL request failed <=".to_owned()
+            "=> CHECK failed on service : HTTP request failed <=".to_owned()
         }
         (CheckName::Smtp(to), Some(reason)) => {
             format!("=> CHECK failed on service : {} <=", text::smtp_reason(reason, *to))
@@ -109,7 +109,7 @@ mod tests {
             (Udp, refused, "=> UDP CHECK failed on service <="),
             (Ping, None, "=> ICMP CHECK succeed on service <="),
             (Http, None, "=> CHECK succeed on service <="),
-            (Ssl, refused, "=> CHECK failed on service : HTTP/SSL request failed <="),
+            (Ssl, refused, "=> CHECK failed on service : HTTP request failed <="),
             (Smtp(at()), None, "=> CHECK succeed on service <="),
             (
                 Smtp(at()),

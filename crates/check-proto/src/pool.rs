@@ -68,7 +68,7 @@ pub struct Pool {
     quorum_up: bool,
     /// A reload has taken it out of the configuration.
     removed: bool,
-    /// Whether anybody was told of the quorum yet.
+    /// Whether the quorum was told of, or had its chance to be.
     told: bool,
     sorry: Option<Sorry>,
     servers: Vec<Server>,
@@ -403,6 +403,8 @@ impl Pool {
             }
             _ => {}
         }
+        // What follows is a change, also of what began in silence.
+        self.told |= init;
     }
 
     fn gain(&mut self, numbers: Numbers, cx: &mut Cx<'_>) {

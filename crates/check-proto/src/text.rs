@@ -324,7 +324,6 @@ pub fn smtp_reason(reason: Reason, to: SocketAddr) -> String {
         Reason::ConnectFailed(IoError { kind: IoKind::NetUnreachable, .. }) => {
             format!("Network unreachable for server {} - real server {at}", to.ip())
         }
-        Reason::ConnectFailed(_) => format!("Error connecting to server {at}"),
         _ => format!("Could not connect to server {at}"),
     }
 }

@@ -260,7 +260,7 @@ fn mails_say_the_numbers_and_the_right_sign() {
     w.act(|pool, cx| pool.weigh(0, 3, cx));
     assert_eq!(
         w.up(0).last().unwrap(),
-        "mail Virtualserver [10.0.0.1]:tcp:80 - UP => Starting with quorum up 2+1=3 <= 3 <="
+        "mail Virtualserver [10.0.0.1]:tcp:80 - UP => Gained quorum 2+1=3 <= 3 <="
     );
     assert_eq!(
         w.down(0).last().unwrap(),
