@@ -187,6 +187,8 @@ impl Core {
             return self.reload_once_more();
         }
         self.manager.ready(&self.status_line());
+        // The files as they were read take more than what is made of them.
+        rt::memory::trim();
         self.after_completion();
     }
 

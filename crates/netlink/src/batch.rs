@@ -190,6 +190,15 @@ impl Batch {
         self.answered == self.pushed
     }
 
+    /// Frees the room of requests that have been sent.
+    pub fn give_back(&mut self) {
+        if self.sent == self.queue.len() {
+            self.queue.clear();
+            self.sent = 0;
+            self.queue.shrink_to(DATAGRAM_MAX);
+        }
+    }
+
     /// Forgets what has not been sent, and the answers to what has.
     pub fn forget(&mut self) {
         self.queue.clear();

@@ -12,6 +12,7 @@
 //! - [`privs`], [`resources`]: what a role may do; how it is scheduled and limited.
 //! - [`log_sink`]: where log lines go, without ever waiting for it.
 //! - [`client`]: sockets of health checks.
+//! - [`memory`]: giving it back after a burst.
 //! - [`linkbeat`]: whether a link is there, asked of its driver.
 //! - [`netns`]: sockets of another network namespace.
 //! - [`sock`], [`mmsg`]: VRRP's sockets; many datagrams per system call.
@@ -26,6 +27,7 @@ pub mod fdpass;
 pub mod lateness;
 pub mod linkbeat;
 pub mod log_sink;
+pub mod memory;
 pub mod mmsg;
 pub mod netns;
 pub mod poll;

@@ -42,12 +42,17 @@ pub struct Out {
     pub bytes: Vec<u8>,
 }
 
+/// Room for actions that is kept.
+const ACTIONS_KEPT: usize = 1024;
+
 impl Out {
-    /// Empties it, keeping the memory.
+    /// Empties it, keeping the memory that is needed time and again: a take-over of many addresses
+    /// takes much more.
     pub fn clear(&mut self) {
         self.adverts.clear();
         self.actions.clear();
         self.bytes.clear();
+        self.actions.shrink_to(ACTIONS_KEPT);
     }
 
     /// The packet of `advert`.

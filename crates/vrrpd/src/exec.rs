@@ -30,6 +30,9 @@ const SLICE: Duration = Duration::from_millis(1);
 /// Gratuitous ARPs of one slice.
 const GARPS_PER_SLICE: usize = 128;
 
+/// Entries of a queue for which room is kept.
+const ROOM_KEPT: usize = 1024;
+
 /// A change that has been handed to the kernel.
 #[derive(Debug)]
 struct Pending {
@@ -200,6 +203,19 @@ impl Exec {
             || !self.deferred.is_empty()
             || !self.first.is_empty()
             || !self.repeats.is_empty()
+    }
+
+    /// Frees what the queues have needed for a burst; whether there was any.
+    pub fn give_back(&mut self) -> bool {
+        let queues = [self.first.capacity(), self.repeats.capacity(), self.pending.capacity()];
+        if self.has_work() || queues.iter().all(|room| *room <= ROOM_KEPT) {
+            return false;
+        }
+        self.first.shrink_to(ROOM_KEPT);
+        self.repeats.shrink_to(ROOM_KEPT);
+        self.pending.shrink_to(ROOM_KEPT);
+        self.batch.give_back();
+        true
     }
 
     /// Whether the kernel has acted on every change, and its answers are read.

@@ -41,6 +41,9 @@ const MONITOR_RCVBUF: usize = 32 * 1024 * 1024;
 /// How long an exiting role waits until core has its last words.
 const LAST_WORDS: Duration = Duration::from_millis(500);
 
+/// Log lines of a turn for which room is kept.
+const LINES_KEPT: usize = 1024;
+
 const CORE: Token = Token(0);
 const SIGNALS: Token = Token(1);
 const MONITOR: Token = Token(2);
@@ -78,6 +81,8 @@ pub(crate) struct VrrpRole {
     firewall: Firewall,
     /// What is believed of addresses may be wrong.
     doubt: bool,
+    /// Memory is free that is not needed soon.
+    burst: bool,
     /// While the actions of a reload are queued.
     reloading: bool,
     /// What the last configuration took away may still be there.
@@ -134,6 +139,7 @@ impl VrrpRole {
             firewall: Firewall::default(),
             lateness: Lateness::default(),
             doubt: false,
+            burst: false,
             reloading: false,
             unsettled: None,
             leaving: false,
@@ -172,6 +178,7 @@ impl VrrpRole {
             {
                 self.syncd.catch_up(node);
             }
+            self.give_back();
         }
     }
 
@@ -192,6 +199,16 @@ impl VrrpRole {
             || self.vmacs.has_work()
             || self.firewall.is_behind(clock::now())
             || self.firewall.is_ahead()
+    }
+
+    /// After a burst, be it a configuration or a take-over: its memory goes back.
+    fn give_back(&mut self) {
+        self.burst |= self.exec.give_back();
+        if self.burst && !self.has_work() {
+            self.burst = false;
+            self.lines.shrink_to(LINES_KEPT);
+            rt::memory::trim();
+        }
     }
 
     /// When the next timer is due.

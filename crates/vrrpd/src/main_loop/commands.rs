@@ -156,6 +156,7 @@ impl VrrpRole {
         }
         self.syncd.end_former(&before);
         self.unsettled = Some(generation);
+        self.burst = true;
         self.tell(&VrrpToCore::Running(generation));
     }
 
