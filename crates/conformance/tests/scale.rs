@@ -94,3 +94,35 @@ fn an_address_that_went_while_news_was_lost_comes_back() -> Result<()> {
     lan.watch_a.await_addr(PATIENCE, VIP, true)?;
     Ok(())
 }
+
+/// All addresses are read anew after a loss, a slice in each turn of the loop.
+#[test]
+fn a_look_at_many_addresses_delays_no_advert() -> Result<()> {
+    let mut lan = Lan::new()?;
+    let a = large();
+    let text = format!(
+        "{}\nglobal_defs {{\n    vrrp_netlink_monitor_rcv_bufs 2048\n}}\n",
+        config::file([&a])
+    );
+    let mut daemon = Daemon::start(&lan.a, &Subject::ours()?, &text)?;
+    let [high, low] = (MANY - 1).to_be_bytes();
+    lan.watch_a.await_addr(PATIENCE, [10, 77, high, low], true)?;
+    lan.await_adverts_of(&a, 2)?;
+    daemon.signal(Role::Vrrp, Signal::SIGSTOP)?;
+    for i in 1..=100 {
+        lan.a.add_addr("eth0", [198, 51, 100, i], 32)?;
+    }
+    daemon.log.skip();
+    lan.wire.clear()?;
+    daemon.signal(Role::Vrrp, Signal::SIGCONT)?;
+    daemon.await_log("notifications were lost")?;
+    let adverts = lan.await_adverts_of(&a, 20)?;
+    let missing = |pair: &&[Stamp]| pair.len() == 2 && pair[1].since(pair[0]) >= a.advert * 2;
+    assert_eq!(adverts.windows(2).filter(missing).count(), 0, "{adverts:?}");
+    // One of ours that goes now is missed as ever.
+    lan.watch_a.clear()?;
+    lan.a.del_addr("eth0", VIP, 24)?;
+    lan.watch_a.await_addr(PATIENCE, VIP, false)?;
+    lan.watch_a.await_addr(PATIENCE, VIP, true)?;
+    Ok(())
+}

@@ -347,24 +347,68 @@ impl NlSocket {
         items: &mut Vec<T>,
     ) -> Result<bool, NlError> {
         let mut consistent = true;
-        loop {
-            let datagram = self.receive()?;
-            for message in wire::messages(datagram).filter(|m| m.seq == seq) {
-                consistent &= message.flags & wire::F_DUMP_INTR == 0;
-                match message.kind {
-                    wire::DONE | wire::ERROR => {
-                        return match message.errno() {
-                            Some(0) => Ok(consistent),
-                            errno => Err(NlError {
-                                errno: errno.unwrap_or(libc::EIO),
-                                message: message.error_text(),
-                            }),
-                        };
-                    }
-                    kind => items.extend(parse(kind, message.payload)),
+        while !self.collect_some(seq, &parse, items, &mut consistent)? {}
+        Ok(consistent)
+    }
+
+    /// Reads one datagram of a dump; whether that was its end.
+    fn collect_some<T>(
+        &mut self,
+        seq: u32,
+        parse: impl Fn(u16, &[u8]) -> Option<T>,
+        items: &mut Vec<T>,
+        consistent: &mut bool,
+    ) -> Result<bool, NlError> {
+        let datagram = self.receive()?;
+        for message in wire::messages(datagram).filter(|m| m.seq == seq) {
+            *consistent &= message.flags & wire::F_DUMP_INTR == 0;
+            match message.kind {
+                wire::DONE | wire::ERROR => {
+                    return match message.errno() {
+                        Some(0) => Ok(true),
+                        errno => Err(NlError {
+                            errno: errno.unwrap_or(libc::EIO),
+                            message: message.error_text(),
+                        }),
+                    };
                 }
+                kind => items.extend(parse(kind, message.payload)),
             }
         }
+        Ok(false)
+    }
+}
+
+/// A dump of all addresses that is read datagram by datagram: the kernel makes the next one when
+/// the one before was read, so that each takes it a bounded time.
+#[derive(Debug)]
+pub struct AddrDump {
+    sock: NlSocket,
+    seq: u32,
+    consistent: bool,
+}
+
+impl AddrDump {
+    /// Asks for every IPv4 and IPv6 address of the network namespace.
+    ///
+    /// # Errors
+    /// Those of socket(2), bind(2) and sendmsg(2).
+    pub fn begin() -> Result<Self, NlError> {
+        let mut sock = NlSocket::request()?;
+        let seq = sock.start(addr::GET, wire::F_DUMP, addr::encode_dump)?;
+        Ok(AddrDump { sock, seq, consistent: true })
+    }
+
+    /// Reads a datagram, some hundreds of addresses. At the end, whether all of them were there at
+    /// the same time.
+    ///
+    /// # Errors
+    /// The kernel's refusal, or that of the system calls.
+    pub fn read(&mut self, addrs: &mut Vec<AddrSpec>) -> Result<Option<bool>, NlError> {
+        let parse =
+            |kind, payload: &[u8]| (kind == addr::NEW).then(|| AddrSpec::parse(payload)).flatten();
+        let end = self.sock.collect_some(self.seq, parse, addrs, &mut self.consistent)?;
+        Ok(end.then_some(self.consistent))
     }
 }
 

@@ -2,6 +2,7 @@
 
 use lab::{Host, Port, Switch};
 use netlink::link::{self, LinkKind, NewLink};
+use netlink::socket::AddrDump;
 use netlink::wire;
 use netlink::{AddrEvent, AddrSpec, Batch, Event, Link, NlSocket, Outcome, Seq};
 use std::collections::BTreeSet;
@@ -63,6 +64,20 @@ fn two_thousand_addresses_come_and_go_with_their_news() {
         }
         assert_eq!(batch.run().unwrap(), []);
         assert_eq!(vips(ask.dump_addrs().unwrap(), *index), all);
+        // Slice by slice it is the same list, and no slice is large.
+        let mut dump = AddrDump::begin().unwrap();
+        let (mut there, mut slices) = (Vec::new(), Vec::new());
+        let consistent = loop {
+            let before = there.len();
+            let end = dump.read(&mut there).unwrap();
+            slices.push(there.len() - before);
+            if let Some(consistent) = end {
+                break consistent;
+            }
+        };
+        assert!(consistent);
+        assert!(slices.iter().all(|count| *count <= 1_000), "{slices:?}");
+        assert_eq!(vips(there, *index), all);
         let news = |monitor: &mut NlSocket, expected_new: bool| {
             vips(
                 events(monitor).into_iter().filter_map(|event| match event {

@@ -9,8 +9,9 @@ use core::net::IpAddr;
 use core::time::Duration;
 use model::net::Address;
 use model::{Config, Global, TrackObject, Vrrp};
+use std::collections::HashSet;
 use std::sync::Arc;
-use types::{IfIndex, TrackId};
+use types::{IfIndex, Prefix, TrackId};
 
 /// The part of a configuration that the machine works on.
 #[derive(Debug, Clone, PartialEq, Eq, Default)]
@@ -82,6 +83,8 @@ pub enum Input<'a> {
     /// The complete list of addresses, read while nothing was under way that an action asked for;
     /// those missing from it are gone.
     Addrs(&'a [AddrFact]),
+    /// The same of a list whose addresses have all been told by [`Input::AddrAdded`].
+    AddrsThere(&'a HashSet<(IfIndex, Prefix)>),
     /// The kernel refused to add or remove an address as an action asked for, also where there was
     /// none to remove. Successes are not reported: [`Input::AddrAdded`] and [`Input::AddrRemoved`]
     /// tell of them.
@@ -213,7 +216,7 @@ pub struct AddrFact {
     /// Interface.
     pub ifindex: IfIndex,
     /// Address (the local one) and prefix length.
-    pub prefix: types::Prefix,
+    pub prefix: Prefix,
     /// Duplicate address detection still runs or has failed: no source yet.
     pub tentative: bool,
 }

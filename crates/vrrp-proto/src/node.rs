@@ -27,7 +27,7 @@ use core::time::Duration;
 use model::{Global, TrackKind};
 use std::collections::{HashMap, HashSet};
 use std::sync::Arc;
-use types::{Family, InstanceId, Mono, Prefix, TrackId};
+use types::{Family, IfIndex, InstanceId, Mono, Prefix, TrackId};
 
 /// Adverts due within this time of a tick go out with it.
 pub(crate) const COALESCE: Duration = Duration::from_millis(1);
@@ -153,7 +153,14 @@ impl Node {
             }
             Input::AddrAdded(fact) => self.addr_added(fact, at),
             Input::AddrRemoved(fact) => self.addr_removed(fact, at),
-            Input::Addrs(facts) => self.all_addresses(facts, at),
+            Input::Addrs(facts) => {
+                let there = facts.iter().map(|f| (f.ifindex, f.prefix)).collect();
+                self.only_addresses(&there, at);
+                for fact in facts {
+                    self.addr_added(*fact, at);
+                }
+            }
+            Input::AddrsThere(there) => self.only_addresses(there, at),
             Input::AddrFailed { owner, ifindex, addr, adding, errno } => {
                 if !adding {
                     self.echoes.end(ifindex, addr.prefix);
@@ -476,19 +483,16 @@ impl Node {
         self.refresh(&users, at);
     }
 
-    fn all_addresses(&mut self, facts: &[AddrFact], at: &mut At<'_>) {
+    /// No other addresses are there.
+    fn only_addresses(&mut self, there: &HashSet<(IfIndex, Prefix)>, at: &mut At<'_>) {
         // Nothing of ours is under way: what is not there now is lost.
         self.echoes.clear();
-        let there: HashSet<_> = facts.iter().map(|f| (f.ifindex, f.prefix)).collect();
         let placed = self.instances.iter().flatten().flat_map(|i| &i.vips);
         let placed = placed.chain(self.statics.vips()).filter_map(|v| Some((v.on?, v.addr.prefix)));
         let known = self.links.addresses().into_iter().map(|a| (a.ifindex, a.prefix));
         let gone: HashSet<_> = known.chain(placed).filter(|a| !there.contains(a)).collect();
         for (ifindex, prefix) in gone {
             self.addr_removed(AddrFact { ifindex, prefix, tentative: false }, at);
-        }
-        for fact in facts {
-            self.addr_added(*fact, at);
         }
     }
 

@@ -16,6 +16,7 @@ mod linkbeat;
 mod main_loop;
 mod promote;
 mod report;
+mod resync;
 mod routes;
 mod rx;
 mod start;

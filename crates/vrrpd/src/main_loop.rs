@@ -15,6 +15,7 @@ use crate::igmp::LocalIgmp;
 use crate::linkbeat::Linkbeat;
 use crate::promote::Promote;
 use crate::report::{self, Backlog, Line, ToCore};
+use crate::resync::Resync;
 use crate::routes::Spec;
 use crate::rx::Sockets;
 use crate::suspend::Suspend;
@@ -80,7 +81,7 @@ pub(crate) struct VrrpRole {
     fib: FibWatch,
     firewall: Firewall,
     /// What is believed of addresses may be wrong.
-    doubt: bool,
+    resync: Resync,
     /// Memory is free that is not needed soon.
     burst: bool,
     /// While the actions of a reload are queued.
@@ -138,7 +139,7 @@ impl VrrpRole {
             fib: FibWatch::default(),
             firewall: Firewall::default(),
             lateness: Lateness::default(),
-            doubt: false,
+            resync: Resync::default(),
             burst: false,
             reloading: false,
             unsettled: None,
@@ -159,7 +160,8 @@ impl VrrpRole {
             self.update_interest()?;
             let due = self.due();
             // Work that waits is gone on with at once.
-            let deadline = if self.has_work() { Some(Mono::ZERO) } else { due };
+            let busy = self.has_work() || self.resync.is_wanted();
+            let deadline = if busy { Some(Mono::ZERO) } else { due };
             self.poll.wait(deadline, &mut ready).map_err(fatal("cannot wait"))?;
             if let Some(late) = self.lateness.check(due, clock::now()) {
                 self.tell(&VrrpToCore::Late(late));
@@ -401,7 +403,9 @@ impl VrrpRole {
         // A failure shows in the next receive.
         let _ = self.core.flush();
         self.refused();
-        self.doubt |= core::mem::take(&mut self.results.lost);
+        if core::mem::take(&mut self.results.lost) {
+            self.resync.doubt();
+        }
         Ok(())
     }
 

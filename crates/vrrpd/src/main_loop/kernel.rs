@@ -2,6 +2,7 @@
 
 use super::VrrpRole;
 use crate::addrs;
+use crate::resync::Slice;
 use netlink::error::NlError;
 use netlink::socket::Event as NlEvent;
 use netlink::socket::NlSocket;
@@ -31,9 +32,11 @@ impl VrrpRole {
         self.carry_out();
     }
 
-    pub(super) fn serve_monitor(&mut self) {
+    /// News of links and addresses; how many there were.
+    pub(super) fn serve_monitor(&mut self) -> usize {
         let now = clock::now();
         let mut overrun = false;
+        let mut count = 0;
         if let Some(node) = &mut self.node {
             let out = &mut self.out;
             let beat = &mut self.linkbeat;
@@ -41,36 +44,39 @@ impl VrrpRole {
             let facts = self.running.as_mut().map(|r| &mut r.facts);
             let mut facts = facts;
             let fib = &mut self.fib;
-            let read = self.monitor.recv_events(|event| match event {
-                NlEvent::Link(link) => {
-                    if !link.is_up() {
+            let read = self.monitor.recv_events(|event| {
+                count += 1;
+                match event {
+                    NlEvent::Link(link) => {
+                        if !link.is_up() {
+                            fib.link_lost();
+                        }
+                        promote.link(&link.name);
+                        node.handle(now, Input::Link(beat.fact(&link)), out);
+                        if let Some(f) = facts.as_deref_mut() {
+                            f.link(&link, node, now, out);
+                        }
+                    }
+                    NlEvent::LinkGone(link) => {
                         fib.link_lost();
+                        let index = types::IfIndex(link.index);
+                        node.handle(now, Input::LinkGone { index }, out);
+                        beat.gone(index);
+                        if let Some(f) = facts.as_deref_mut() {
+                            f.gone(index);
+                        }
                     }
-                    promote.link(&link.name);
-                    node.handle(now, Input::Link(beat.fact(&link)), out);
-                    if let Some(f) = facts.as_deref_mut() {
-                        f.link(&link, node, now, out);
+                    NlEvent::Addr(a) => {
+                        if !a.new {
+                            fib.address_lost(a.spec.addr);
+                        }
+                        let fact = addrs::addr_fact(&a.spec);
+                        let input =
+                            if a.new { Input::AddrAdded(fact) } else { Input::AddrRemoved(fact) };
+                        node.handle(now, input, out);
                     }
+                    NlEvent::Overrun => overrun = true,
                 }
-                NlEvent::LinkGone(link) => {
-                    fib.link_lost();
-                    let index = types::IfIndex(link.index);
-                    node.handle(now, Input::LinkGone { index }, out);
-                    beat.gone(index);
-                    if let Some(f) = facts.as_deref_mut() {
-                        f.gone(index);
-                    }
-                }
-                NlEvent::Addr(a) => {
-                    if !a.new {
-                        fib.address_lost(a.spec.addr);
-                    }
-                    let fact = addrs::addr_fact(&a.spec);
-                    let input =
-                        if a.new { Input::AddrAdded(fact) } else { Input::AddrRemoved(fact) };
-                    node.handle(now, input, out);
-                }
-                NlEvent::Overrun => overrun = true,
             });
             if let Err(e) = read {
                 log::error!("netlink monitor: {e}");
@@ -82,18 +88,73 @@ impl VrrpRole {
         self.carry_out();
         if overrun {
             log::warn!("Netlink: notifications were lost, reading all links and addresses anew");
-            self.doubt = true;
+            self.resync.doubt();
             self.read_links();
             self.carry_out();
         }
+        if count > 0 {
+            self.resync.disturb();
+        }
+        count
     }
 
     /// Reads all links and addresses when what is believed may be wrong, once nothing of ours is
     /// under way: an address that is missing then was taken by somebody.
     pub(super) fn check_addresses(&mut self) {
-        if !self.doubt || !self.exec.is_idle() {
+        if !self.resync.is_wanted() {
             return;
         }
+        if !self.exec.is_idle() {
+            return self.resync.disturb();
+        }
+        if !self.resync.turn() {
+            return self.read_at_once();
+        }
+        if let Err(e) = self.resync_some() {
+            log::error!("cannot read addresses: {e}");
+            self.resync.done();
+        }
+    }
+
+    /// A slice of a list of all addresses.
+    fn resync_some(&mut self) -> Result<(), NlError> {
+        if !self.resync.is_reading() {
+            // What is older than the list comes first.
+            if self.serve_monitor() == 0 {
+                self.fib.link_lost();
+                self.read_links();
+                self.carry_out();
+                self.resync.begin()?;
+            }
+            return Ok(());
+        }
+        let (facts, there) = match self.resync.slice()? {
+            None => return Ok(()),
+            Some(Slice::Some(facts)) => (facts, None),
+            Some(Slice::All(facts, there)) => (facts, Some(there)),
+        };
+        if let Some(node) = &mut self.node {
+            let now = clock::now();
+            for fact in facts {
+                node.handle(now, Input::AddrAdded(fact), &mut self.out);
+            }
+        }
+        self.carry_out();
+        if let Some(there) = there
+            && self.serve_monitor() == 0
+            && self.exec.is_idle()
+        {
+            self.resync.done();
+            if let Some(node) = &mut self.node {
+                node.handle(clock::now(), Input::AddrsThere(&there), &mut self.out);
+            }
+            self.carry_out();
+        }
+        Ok(())
+    }
+
+    /// The same where addresses change all the time.
+    fn read_at_once(&mut self) {
         // The lists are newer than what waits to be read.
         let mut more = true;
         while core::mem::take(&mut more) {
@@ -105,7 +166,7 @@ impl VrrpRole {
         self.read_links();
         self.carry_out();
         if self.exec.is_idle() {
-            self.doubt = false;
+            self.resync.done();
             self.read_addresses();
             self.carry_out();
         }
