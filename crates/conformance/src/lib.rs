@@ -13,6 +13,7 @@ mod lan;
 mod life;
 pub mod news;
 pub mod rng;
+pub mod servers;
 mod shown;
 mod sink;
 

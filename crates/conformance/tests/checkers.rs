@@ -4,13 +4,13 @@
 
 use std::fs;
 use std::io::Read;
-use std::net::TcpListener;
 use std::os::unix::fs::OpenOptionsExt;
-use std::process::{Child, Command, Stdio};
+use std::process::{Command, Stdio};
 use std::thread;
 use std::time::{Duration, Instant};
 
 use conformance::Folder;
+use conformance::servers::{Kill, listen};
 use lab::{Context, Daemon, Host, PATIENCE, Result, Role, Subject, procs};
 use nix::sys::signal::Signal;
 
@@ -25,19 +25,6 @@ fn config(global: &str, settings: &str, servers: &str) -> String {
 
 fn tcp(server: &str) -> String {
     format!("real_server {server} {{\nweight 1\nTCP_CHECK {{\nconnect_timeout 1\n}}\n}}\n")
-}
-
-fn listen(host: &Host, at: &str) -> Result<TcpListener> {
-    host.run(|| TcpListener::bind(at))?.context(|| "cannot listen")
-}
-
-struct Kill(Child);
-
-impl Drop for Kill {
-    fn drop(&mut self) {
-        let _ = self.0.kill();
-        let _ = self.0.wait();
-    }
 }
 
 #[test]

@@ -4,13 +4,14 @@
 
 use std::fs;
 use std::io::{Read, Write};
-use std::net::{SocketAddr, TcpListener, TcpStream, UdpSocket};
-use std::process::Command;
+use std::net::{SocketAddr, TcpStream, UdpSocket};
+use std::path::Path;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::thread;
 use std::time::{Duration, Instant};
 
+use conformance::servers::{certificate, listen, openssl, tls_server};
 use lab::{Context, Daemon, Host, PATIENCE, Result, Role, Subject, procs};
 
 /// How a server treats a connection.
@@ -104,7 +105,7 @@ impl Manner {
 /// A server; it ends with the test's process.
 fn start(host: &Host, at: &str, manner: Manner) -> Result<Arc<AtomicUsize>> {
     let at: SocketAddr = at.parse().context(|| "no address")?;
-    let listener = host.run(|| TcpListener::bind(at))?.context(|| "cannot listen")?;
+    let listener = listen(host, at)?;
     let count = Arc::new(AtomicUsize::new(0));
     let counter = count.clone();
     thread::spawn(move || {
@@ -213,58 +214,11 @@ fn hostile_servers_fail_in_their_time_and_nothing_grows() -> Result<()> {
     Ok(())
 }
 
-/// A server whose certificate is `cert`.
-fn tls_server(host: &Host, folder: &str, port: u16, cert: &str) -> Result<std::process::Child> {
-    let (key, cert) = (format!("{folder}/{cert}.key"), format!("{folder}/{cert}.pem"));
-    let mut command = Command::new("openssl");
-    command
-        .args(["s_server", "-quiet", "-WWW", "-accept", &format!("127.0.0.1:{port}")])
-        .args(["-key", &key, "-cert", &cert])
-        .current_dir(folder)
-        .stdin(std::process::Stdio::null())
-        .stdout(std::process::Stdio::null())
-        .stderr(std::process::Stdio::null());
-    host.spawn(&mut command)
-}
-
-fn make_certificate(folder: &str, name: &str, more: &[&str]) -> Result<()> {
-    let (key, cert) = (format!("{folder}/{name}.key"), format!("{folder}/{name}.pem"));
-    let output = Command::new("openssl")
-        .args([
-            "req",
-            "-x509",
-            "-newkey",
-            "ec",
-            "-pkeyopt",
-            "ec_paramgen_curve:prime256v1",
-            "-nodes",
-        ])
-        .args(["-keyout", &key, "-out", &cert])
-        .args(more)
-        .output()
-        .context(|| "openssl runs")?;
-    assert!(output.status.success(), "{}", String::from_utf8_lossy(&output.stderr));
-    Ok(())
-}
-
 /// Signs a certificate anew, with an end that has passed.
-fn expire(folder: &str, name: &str) -> Result<()> {
-    let (key, cert) = (format!("{folder}/{name}.key"), format!("{folder}/{name}.pem"));
-    let output = Command::new("openssl")
-        .args(["x509", "-in", &cert, "-signkey", &key, "-days", "-1", "-out", &cert])
-        .output()
-        .context(|| "openssl runs")?;
-    assert!(output.status.success(), "{}", String::from_utf8_lossy(&output.stderr));
-    Ok(())
-}
-
-struct Kill(std::process::Child);
-
-impl Drop for Kill {
-    fn drop(&mut self) {
-        let _ = self.0.kill();
-        let _ = self.0.wait();
-    }
+fn expire(folder: &Path, name: &str) -> Result<()> {
+    let file = |end: &str| folder.join(format!("{name}.{end}")).display().to_string();
+    let (key, cert) = (file("key"), file("pem"));
+    openssl(["x509", "-in", &cert, "-signkey", &key, "-days", "-1", "-out", &cert])
 }
 
 /// Nothing of a certificate counts: a check asks whether the server serves.
@@ -272,23 +226,23 @@ impl Drop for Kill {
 fn certificates_of_every_broken_kind_are_taken() -> Result<()> {
     let host = Host::new("director")?;
     let folder = conformance::Folder::new()?;
-    let at = folder.path(".").display().to_string();
-    fs::write(format!("{at}/page"), "HTTP/1.0 200 OK\r\n\r\nhello").context(|| "cannot write")?;
-    let kinds: [(&str, &[&str]); 4] = [
-        ("expired", &["-subj", "/CN=a", "-days", "30"]),
-        ("other", &["-subj", "/CN=somebody.else.example", "-days", "30"]),
-        ("empty", &["-subj", "/", "-days", "30"]),
-        ("authority", &["-subj", "/CN=a", "-days", "30", "-addext", "keyUsage=critical,cRLSign"]),
+    let at = folder.path(".");
+    folder.write("page", "HTTP/1.0 200 OK\r\n\r\nhello")?;
+    let kinds: [(&str, &str, &[&str]); 4] = [
+        ("expired", "/CN=a", &[]),
+        ("other", "/CN=somebody.else.example", &[]),
+        ("empty", "/", &[]),
+        ("authority", "/CN=a", &["-addext", "keyUsage=critical,cRLSign"]),
     ];
     let mut running = Vec::new();
     let mut servers = String::new();
-    for (n, (name, more)) in kinds.iter().enumerate() {
-        make_certificate(&at, name, more)?;
+    for (n, (name, subject, more)) in kinds.iter().enumerate() {
+        certificate(&at, name, subject, more)?;
         if *name == "expired" {
             expire(&at, name)?;
         }
         let port = 9000 + u16::try_from(n).expect("a small number");
-        running.push(Kill(tls_server(&host, &at, port, name)?));
+        running.push(tls_server(&host, &at, &format!("127.0.0.1:{port}"), name, &[])?);
         servers.push_str(&real_server(
             n + 1,
             &format!(
@@ -310,33 +264,22 @@ fn certificates_of_every_broken_kind_are_taken() -> Result<()> {
 fn the_client_shows_its_certificate_from_an_encrypted_key() -> Result<()> {
     let host = Host::new("director")?;
     let folder = conformance::Folder::new()?;
-    let at = folder.path(".").display().to_string();
-    fs::write(format!("{at}/page"), "HTTP/1.0 200 OK\r\n\r\nhello").context(|| "cannot write")?;
-    make_certificate(&at, "server", &["-subj", "/CN=server", "-days", "30"])?;
-    make_certificate(&at, "client", &["-subj", "/CN=client", "-days", "30"])?;
-    let (plain, locked) = (format!("{at}/client.key"), format!("{at}/locked.key"));
-    let output = Command::new("openssl")
-        .args(["pkcs8", "-topk8", "-in", &plain, "-out", &locked, "-passout", "pass:s3cret"])
-        .output()
-        .context(|| "openssl runs")?;
-    assert!(output.status.success(), "{}", String::from_utf8_lossy(&output.stderr));
-    let mut command = Command::new("openssl");
-    command
-        .args(["s_server", "-quiet", "-WWW", "-accept", "127.0.0.1:9000", "-Verify", "1"])
-        .args(["-verify_return_error", "-CAfile", &format!("{at}/client.pem")])
-        .args(["-key", &format!("{at}/server.key"), "-cert", &format!("{at}/server.pem")])
-        .current_dir(&at)
-        .stdin(std::process::Stdio::null())
-        .stdout(std::process::Stdio::null())
-        .stderr(std::process::Stdio::null());
-    let _server = Kill(host.spawn(&mut command)?);
+    let at = folder.path(".");
+    folder.write("page", "HTTP/1.0 200 OK\r\n\r\nhello")?;
+    certificate(&at, "server", "/CN=server", &[])?;
+    certificate(&at, "client", "/CN=client", &[])?;
+    let file = |name: &str| folder.path(name).display().to_string();
+    let (plain, locked, shown) = (file("client.key"), file("locked.key"), file("client.pem"));
+    openssl(["pkcs8", "-topk8", "-in", &plain, "-out", &locked, "-passout", "pass:s3cret"])?;
+    let asks = ["-Verify", "1", "-verify_return_error", "-CAfile", "client.pem"];
+    let _server = tls_server(&host, &at, "127.0.0.1:9000", "server", &asks)?;
     let check = format!(
         "alpha\nSSL_GET {{\nconnect_ip 127.0.0.1\nconnect_port 9000\n{LIMITS}\n\
          url {{\npath /page\nstatus_code 200\n}}\n}}"
     );
     let servers = pool(&real_server(1, &check));
     let ssl = |password: &str| {
-        format!("SSL {{\ncertificate {at}/client.pem\nkey {locked}\npassword {password}\n}}\n")
+        format!("SSL {{\ncertificate {shown}\nkey {locked}\npassword {password}\n}}\n")
     };
     // Without a certificate the server refuses.
     let mut daemon = Daemon::start(&host, &Subject::ours()?, &servers)?;

@@ -2,12 +2,13 @@
 //! themselves in TLS. Takes only our binary: the reference ends where there is no IPVS.
 
 use std::io::{Read, Write};
-use std::net::{IpAddr, SocketAddr, TcpListener};
-use std::process::{Child, Command, Stdio};
+use std::net::{IpAddr, SocketAddr};
+use std::process::Command;
 use std::sync::mpsc::{Receiver, channel};
 use std::thread;
 
 use conformance::Folder;
+use conformance::servers::{certificate, listen, tls_server};
 use lab::{Context, Daemon, Host, PATIENCE, Result, Role, Subject, procs};
 
 fn pool(check: &str) -> String {
@@ -22,7 +23,7 @@ type Visits = Receiver<(SocketAddr, String)>;
 
 /// A web server that tells of its visitors.
 fn web_server(host: &Host, at: &str) -> Result<Visits> {
-    let listener = host.run(|| TcpListener::bind(at))?.context(|| "cannot listen")?;
+    let listener = listen(host, at)?;
     let (tell, visits) = channel();
     thread::spawn(move || {
         while let Ok((mut stream, from)) = listener.accept() {
@@ -141,56 +142,17 @@ fn patterns_have_their_options_and_offsets() -> Result<()> {
     Ok(())
 }
 
-struct Kill(Child);
-
-impl Drop for Kill {
-    fn drop(&mut self) {
-        let _ = self.0.kill();
-        let _ = self.0.wait();
-    }
-}
-
 /// A server that ends every handshake but those for its name.
 #[test]
 fn the_name_in_tls_is_the_configured_one() -> Result<()> {
     let host = Host::new("director")?;
     let folder = Folder::new()?;
     folder.write("page", "HTTP/1.0 200 OK\r\n\r\nhello")?;
-    let at = folder.path(".").display().to_string();
-    let (key, cert) = (format!("{at}/key.pem"), format!("{at}/cert.pem"));
-    let output = Command::new("openssl")
-        .args([
-            "req",
-            "-x509",
-            "-newkey",
-            "ec",
-            "-pkeyopt",
-            "ec_paramgen_curve:prime256v1",
-            "-nodes",
-        ])
-        .args(["-days", "30", "-subj", "/CN=a", "-keyout", &key, "-out", &cert])
-        .output()
-        .context(|| "openssl runs")?;
-    assert!(output.status.success(), "{}", String::from_utf8_lossy(&output.stderr));
-    let mut command = Command::new("openssl");
-    command
-        .args([
-            "s_server",
-            "-quiet",
-            "-WWW",
-            "-accept",
-            "127.0.0.1:8080",
-            "-key",
-            &key,
-            "-cert",
-            &cert,
-        ])
-        .args(["-servername", "good.example", "-servername_fatal", "-key2", &key, "-cert2", &cert])
-        .current_dir(&at)
-        .stdin(Stdio::null())
-        .stdout(Stdio::null())
-        .stderr(Stdio::null());
-    let _server = Kill(host.spawn(&mut command)?);
+    let at = folder.path(".");
+    certificate(&at, "a", "/CN=a", &[])?;
+    let named =
+        ["-servername", "good.example", "-servername_fatal", "-key2", "a.key", "-cert2", "a.pem"];
+    let _server = tls_server(&host, &at, "127.0.0.1:8080", "a", &named)?;
     let check = |settings: &str| {
         pool(&format!(
             "SSL_GET {{\nlog_all_failures\nconnect_timeout 2\n{settings}\nurl {{\npath /page\nstatus_code 200\n}}\n}}"

@@ -1,11 +1,12 @@
 //! genhash, as scripts use it: one line with the digest, or what went wrong.
 
 use std::io::{Read, Write};
-use std::net::{SocketAddr, TcpListener};
-use std::process::{Child, Command, Output, Stdio};
+use std::net::SocketAddr;
+use std::process::{Command, Output, Stdio};
 use std::thread;
 
 use conformance::on_both;
+use conformance::servers::{Kill, certificate, listen};
 use lab::{Context, Host, PATIENCE, Result, Subject};
 
 const BODY: &str = "Hello world\r\nand a second line of some length\n";
@@ -20,7 +21,7 @@ struct Server {
 impl Server {
     fn start(host: &Host, at: &str, reply: String) -> Result<Self> {
         let at: SocketAddr = at.parse().context(|| "no address")?;
-        let listener = host.run(|| TcpListener::bind(at))?.context(|| "cannot listen")?;
+        let listener = listen(host, at)?;
         let at = listener.local_addr().context(|| "no address")?;
         let (tell, asked) = std::sync::mpsc::channel();
         thread::spawn(move || {
@@ -156,16 +157,6 @@ fn wrong_words_end_with_1_and_the_usage(subject: &Subject) -> Result<()> {
     Ok(())
 }
 
-/// Ends the server with the test.
-struct Tls(Child);
-
-impl Drop for Tls {
-    fn drop(&mut self) {
-        let _ = self.0.kill();
-        let _ = self.0.wait();
-    }
-}
-
 /// A page over TLS has the same digest, whatever the certificate says.
 fn a_page_over_tls(subject: &Subject) -> Result<()> {
     let host = Host::new("a")?;
@@ -176,21 +167,24 @@ fn a_page_over_tls(subject: &Subject) -> Result<()> {
     ));
     std::fs::create_dir_all(&folder).context(|| "cannot make a folder")?;
     std::fs::write(folder.join("page"), BODY).context(|| "cannot write the page")?;
-    let made = Command::new("openssl")
-        .args(["req", "-x509", "-newkey", "ec", "-pkeyopt", "ec_paramgen_curve:P-256", "-nodes"])
-        .args(["-subj", "/CN=elsewhere.example", "-keyout", "key", "-out", "cert"])
-        .current_dir(&folder)
-        .output()
-        .context(|| "cannot run openssl")?;
-    assert!(made.status.success(), "{made:?}");
+    certificate(&folder, "server", "/CN=elsewhere.example", &[])?;
     let mut server = Command::new("openssl");
     server
-        .args(["s_server", "-WWW", "-accept", "127.0.0.1:4433", "-key", "key", "-cert", "cert"])
+        .args([
+            "s_server",
+            "-WWW",
+            "-accept",
+            "127.0.0.1:4433",
+            "-key",
+            "server.key",
+            "-cert",
+            "server.pem",
+        ])
         .current_dir(&folder)
         .stdin(Stdio::null())
         .stdout(Stdio::piped())
         .stderr(Stdio::null());
-    let mut server = Tls(host.run(|| server.spawn())?.context(|| "cannot run a server")?);
+    let mut server = Kill(host.run(|| server.spawn())?.context(|| "cannot run a server")?);
     // It says ACCEPT once it listens.
     let mut said = Vec::new();
     let stdout = server.0.stdout.as_mut().ok_or_else(|| lab::Error::new("no output"))?;

@@ -1,11 +1,14 @@
 //! Dump files that signals ask for: where they are and how they are written.
 //! The text of a role's dump comes from the role.
 
+use crate::main_loop::Core;
 use crate::paths::Names;
+use crate::supervise::{DumpTo, title};
 use ipc::Role;
 use ipc::msg::Dump;
 use log::{info, warn};
 use model::{Config, Global};
+use rt::clock;
 use std::fs::OpenOptions;
 use std::io::{self, Write};
 use std::os::unix::fs::OpenOptionsExt;
@@ -87,7 +90,7 @@ pub fn write(global: &Global, names: &Names, role: Role, dump: Dump, text: &str)
 /// and a reader never sees half a file.
 pub(crate) fn replace(path: &Path, text: &str) -> io::Result<()> {
     let mut name = path.file_name().unwrap_or_default().to_os_string();
-    name.push(format!(".{}.{}", std::process::id(), rt::clock::now().as_nanos()));
+    name.push(format!(".{}.{}", std::process::id(), clock::now().as_nanos()));
     let temporary = path.with_file_name(name);
     let mut file = OpenOptions::new().write(true).create_new(true).mode(0o600).open(&temporary)?;
     let done = file.write_all(text.as_bytes()).and_then(|()| std::fs::rename(&temporary, path));
@@ -120,6 +123,63 @@ pub fn parent(config: &Config, names: &Names) -> String {
     entry("umask", &format!("{:#05o}", g.umask.unwrap_or(crate::start::UMASK)).replace("0o", "0"));
     entry("state dump file", g.dumps.state.as_deref().unwrap_or("(default)"));
     text
+}
+
+impl Core {
+    /// A request for the state also starts a checker or bfd role at once that
+    /// waits for its back-off.
+    fn start_missing(&mut self) {
+        let now = clock::now();
+        for at in 0..self.slots.len() {
+            let waits = self.slots.get(at).is_some_and(|s| {
+                s.role != Role::Vrrp && s.child.is_none() && s.respawn_at.is_some()
+            });
+            if waits && !self.phase.is_stopping() {
+                self.start_role(now, at);
+            }
+        }
+    }
+
+    /// Writes dump files, or has them written.
+    pub(crate) fn dump(&mut self, dump: Dump) {
+        if dump == Dump::Data {
+            info!("Printing parent data for process({}) on signal", std::process::id());
+            write(
+                &self.config.global,
+                &self.names,
+                Role::Core,
+                dump,
+                &parent(&self.config, &self.names),
+            );
+            self.start_missing();
+        }
+        for role in [Role::Checker, Role::Vrrp, Role::Bfd] {
+            if dump == Dump::Data || role == Role::Vrrp {
+                self.dump_of(role, dump);
+            }
+        }
+    }
+
+    /// Asks a role for its dump.
+    pub(crate) fn dump_of(&mut self, role: Role, dump: Dump) {
+        let slot = self.slots.iter_mut().find(|s| s.role == role);
+        // One that does not run yet has nothing to show.
+        let child = slot.and_then(|s| s.child.as_mut()).filter(|c| c.running.is_some());
+        let Some(child) = child else { return };
+        let (word, pid) = (word(role), child.pid);
+        match dump {
+            Dump::Data => info!("Printing {word} data for process({pid}) on signal"),
+            Dump::Stats => info!("Printing {word} stats for process({pid}) on signal"),
+            Dump::StatsClear => {
+                info!("Printing and clearing {word} stats for process({pid}) on signal");
+            }
+            Dump::Json => {}
+        }
+        match child.link.dump(dump) {
+            Ok(()) => child.dumps.push_back(DumpTo::File),
+            Err(e) => warn!("{} process {pid}: {e}, no dump is made", title(role)),
+        }
+    }
 }
 
 #[cfg(test)]

@@ -6,6 +6,7 @@
 //! to be done.
 
 pub mod action;
+mod addresses;
 mod assess;
 mod auth;
 pub mod checksum;
@@ -24,6 +25,7 @@ mod group;
 mod hold;
 pub mod input;
 mod instance;
+mod instance_event;
 mod links;
 mod node;
 mod pace;

@@ -4,12 +4,12 @@
 //! what follows. Elections are held in `election`, sequences of actions are
 //! `transition`'s, moving as one is `group`'s.
 
-use crate::action::{Action, Out, Owner, SocketId};
+use crate::action::{Action, Out, SocketId};
 use crate::echo::Echoes;
 use crate::event::{Event, InstanceEvent, Reason, State, Told};
 use crate::firewall::Firewall;
 use crate::group::Group;
-use crate::input::{AddrFact, Input, RxMeta, Setup, TrackValue};
+use crate::input::{Input, RxMeta, Setup, TrackValue};
 use crate::instance::{Env, Instance, Master};
 use crate::links::{Changed, Links};
 use crate::pace::Pacer;
@@ -27,7 +27,7 @@ use core::time::Duration;
 use model::{Global, TrackKind};
 use std::collections::{HashMap, HashSet};
 use std::sync::Arc;
-use types::{Family, IfIndex, InstanceId, Mono, Prefix, TrackId};
+use types::{Family, InstanceId, Mono, TrackId};
 
 /// Adverts due within this time of a tick go out with it.
 pub(crate) const COALESCE: Duration = Duration::from_millis(1);
@@ -432,88 +432,6 @@ impl Node {
         let users = self.index.links.get(ifname).cloned().unwrap_or_default();
         self.refresh(&users, at);
         self.repair_lacking(at);
-    }
-
-    /// Addresses of interfaces in use are news; our own are not.
-    fn addr_event(&self, fact: AddrFact, present: bool, at: &mut At<'_>) {
-        let ifname = self.links.name_of(fact.ifindex);
-        if !self.index.links.contains_key(&ifname)
-            || self.index.vips.contains_key(&fact.prefix.addr)
-        {
-            return;
-        }
-        at.out.report(Event::Address { ifname, addr: fact.prefix.addr, present });
-    }
-
-    fn addr_added(&mut self, fact: AddrFact, at: &mut At<'_>) {
-        if self.links.add_addr(fact) {
-            self.addr_event(fact, true, at);
-        }
-        self.static_added(fact);
-        self.address_changed(fact, at);
-    }
-
-    fn addr_removed(&mut self, fact: AddrFact, at: &mut At<'_>) {
-        self.vmacs.source_removed(fact.ifindex, fact.prefix);
-        if self.links.remove_addr(fact.ifindex, fact.prefix) {
-            self.addr_event(fact, false, at);
-        }
-        if !self.echoes.end(fact.ifindex, fact.prefix) {
-            for id in self.index.vips.get(&fact.prefix.addr).cloned().unwrap_or_default() {
-                let holder = self.get(id).filter(|i| i.state == State::Master);
-                let vip = holder.and_then(|i| i.placed_vip(fact.ifindex, fact.prefix));
-                if vip.is_some_and(|v| !v.addr.no_track) {
-                    self.address_lost(id, fact.prefix, at);
-                }
-            }
-            self.static_removed(fact, at);
-        }
-        self.address_changed(fact, at);
-    }
-
-    /// Sources may have changed: instances on the interface look again, and
-    /// those that need a certain address wherever it is.
-    fn address_changed(&mut self, fact: AddrFact, at: &mut At<'_>) {
-        if self.index.vips.contains_key(&fact.prefix.addr) {
-            return;
-        }
-        let Some(name) = self.links.get(fact.ifindex).map(|l| l.name.clone()) else { return };
-        self.refresh_users(&name, at);
-        let users = self.index.sources.clone();
-        self.refresh(&users, at);
-    }
-
-    /// No other addresses are there.
-    fn only_addresses(&mut self, there: &HashSet<(IfIndex, Prefix)>, at: &mut At<'_>) {
-        // Nothing of ours is under way: what is not there now is lost.
-        self.echoes.clear();
-        let placed = self.instances.iter().flatten().flat_map(|i| &i.vips);
-        let placed = placed.chain(self.statics.vips()).filter_map(|v| Some((v.on?, v.addr.prefix)));
-        let known = self.links.addresses().into_iter().map(|a| (a.ifindex, a.prefix));
-        let gone: HashSet<_> = known.chain(placed).filter(|a| !there.contains(a)).collect();
-        for (ifindex, prefix) in gone {
-            self.addr_removed(AddrFact { ifindex, prefix, tentative: false }, at);
-        }
-    }
-
-    fn addr_failed(
-        &mut self,
-        owner: Owner,
-        addr: Prefix,
-        adding: bool,
-        errno: i32,
-        at: &mut At<'_>,
-    ) {
-        const ENODEV: i32 = 19;
-        const EADDRNOTAVAIL: i32 = 99;
-        // Gone already: with the primary of its subnet, with its link, or by hand.
-        let absent = !adding && matches!(errno, EADDRNOTAVAIL | ENODEV);
-        if let Owner::Instance(id) = owner
-            && !absent
-        {
-            let what = InstanceEvent::AddressFailed { addr, adding, errno };
-            self.on(id, at, |i, env| i.report(env.out, what));
-        }
     }
 
     /// Priority 0 for each MASTER, addresses removed, STOP told: instances in
