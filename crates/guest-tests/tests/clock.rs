@@ -12,7 +12,8 @@ use lab::{Capture, Daemon, PATIENCE, Result, Subject, Switch, Watch};
 const VIP: Ipv4Addr = Ipv4Addr::new(192, 0, 2, 100);
 
 fn instance(priority: u8) -> Instance {
-    let advert = Duration::from_millis(200);
+    // A guest has one processor, and may have to wait for it.
+    let advert = Duration::from_secs(1);
     Instance { advert, ..Instance::new(51, priority, &["192.0.2.100/24"]) }
         // Timers of other kinds run as well.
         .with("track_script {\nfine weight 10\n}")
@@ -45,10 +46,10 @@ fn steps_of_the_wall_clock_change_nothing(subject: &Subject) -> Result<()> {
     let mut second = Daemon::start(&b, subject, &file(100))?;
     second.await_log("Entering BACKUP STATE")?;
     watch.await_addr(PATIENCE, VIP, true)?;
-    for seconds in [5 * 3600, -10 * 3600, 5 * 3600, 86_400 * 400, -86_400 * 400] {
+    for seconds in [5 * 3600, -10 * 3600, 86_400 * 400] {
         step(seconds)?;
         // Longer than any of them waits for the other, if the steps mattered.
-        for _ in 0..12 {
+        for _ in 0..5 {
             wire.await_advert(PATIENCE, |advert| advert.src == Ipv4Addr::new(192, 0, 2, 1))?;
         }
     }
