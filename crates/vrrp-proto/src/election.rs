@@ -204,11 +204,13 @@ fn stalled(i: &Instance, due: Mono, suspended: Duration, now: Mono) -> Option<Du
 fn on_advert(i: &mut Instance, env: &mut Env<'_>, step: Step, h: &Heard) {
     match step {
         Step::WaitSkew => {
+            i.managed.heard_leaving();
             i.report(env.out, InstanceEvent::PriorityZero { from: h.from, state: i.state });
             i.timer = Some(env.now + i.skew());
         }
         Step::Follow(delay) => follow(i, env, h, delay),
         Step::Discard => {
+            i.managed.heard_lower();
             i.report(env.out, InstanceEvent::Discarded { from: h.from, theirs: h.priority });
             end_yielding(i, env, h);
         }
@@ -247,6 +249,7 @@ fn follow(i: &mut Instance, env: &mut Env<'_>, h: &Heard, delay: Delay) {
     i.master = Some(Master { addr: h.from, priority: h.priority });
     i.wants_master = false;
     i.stretched = false;
+    i.managed.heard_better();
     i.timer = Some(env.now + i.master_down());
     end_yielding(i, env, h);
 }

@@ -267,6 +267,12 @@ impl Fib {
         }
     }
 
+    /// Whether the kernel holds this one.
+    pub fn is_confirmed(&self, entry: &FibEntry) -> bool {
+        let held = self.index.get(entry).and_then(|n| self.held.get(*n));
+        held.is_some_and(|h| h.hold.confirmed)
+    }
+
     /// All of them.
     pub fn entries(&self) -> impl Iterator<Item = &FibEntry> {
         self.held.iter().map(|h| &h.entry)

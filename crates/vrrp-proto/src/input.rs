@@ -5,6 +5,7 @@
 
 use crate::action::{LinkKind, Owner, SocketId};
 use crate::fib::{FibEntry, FibFact};
+use crate::managed::Change;
 use core::net::IpAddr;
 use core::time::Duration;
 use model::net::Address;
@@ -140,6 +141,14 @@ pub enum Input<'a> {
     Announce {
         /// Name of an instance.
         name: &'a str,
+    },
+    /// A manager changes a setting of the instance at this place of the configuration, until the
+    /// next reload.
+    Change {
+        /// Its place.
+        place: usize,
+        /// What.
+        change: Change,
     },
     /// A new configuration takes effect.
     Reload(Box<Setup>),

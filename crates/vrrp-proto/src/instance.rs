@@ -12,6 +12,7 @@ use crate::fib::Fib;
 use crate::firewall::{Element, Firewall};
 use crate::fsm;
 use crate::links::Links;
+use crate::managed::Managed;
 use crate::pace::Pacer;
 use crate::packet::{AuthTx, Build, Flavour};
 use crate::timing;
@@ -212,6 +213,8 @@ pub struct Instance {
     pub reason: Reason,
     pub since: Mono,
     pub told: Option<Told>,
+    /// For managers.
+    pub managed: Managed,
 }
 
 fn pack(config: &VrrpInstance) -> (Vec<u8>, u8) {
@@ -283,6 +286,7 @@ impl Instance {
             reason: Reason::Start,
             since: Mono::ZERO,
             told: None,
+            managed: Managed::default(),
         }
     }
 

@@ -4,12 +4,13 @@ use crate::diagnosis::{Differs, Trouble};
 use crate::event::{Cause, Detail, Reason, State, Told};
 use crate::explain::Why;
 use crate::fib::{FibEntry, FibNews};
+use crate::managed::{NewMaster, Notice};
 use crate::reject::Reject;
 use core::net::IpAddr;
 use core::time::Duration;
 use model::VrrpInstance;
 use std::sync::Arc;
-use types::{Prefix, Priority};
+use types::{IfIndex, Prefix, Priority};
 
 /// News of an instance.
 #[derive(Debug, Clone, PartialEq)]
@@ -251,6 +252,35 @@ pub enum InstanceEvent {
         /// Scripts and switches; of the old configuration when deleted.
         config: Arc<VrrpInstance>,
     },
+    /// It became MASTER, for managers: told after the notification of the state.
+    NewMaster {
+        /// The address that it sends from.
+        addr: IpAddr,
+        /// The interface that it is configured on.
+        ifindex: IfIndex,
+        /// Why.
+        why: NewMaster,
+    },
+    /// An advert was refused, for managers: now and then.
+    Notice {
+        /// Source.
+        from: IpAddr,
+        /// The interface that the instance is configured on.
+        ifindex: IfIndex,
+        /// Why.
+        notice: Notice,
+    },
+    /// A manager changed the base priority.
+    BasePrioritySet {
+        /// Before.
+        from: Priority,
+        /// Now.
+        to: Priority,
+    },
+    /// A manager changed whether lower masters are preempted.
+    PreemptSet(bool),
+    /// A manager changed whether packets to the addresses are accepted.
+    AcceptSet(bool),
     /// Notify: a master heard a lower priority; every time.
     NotifyLowerPriority {
         /// Effective priority.
@@ -284,6 +314,8 @@ impl InstanceEvent {
             | InstanceEvent::IntervalLearned { .. }
             | InstanceEvent::IntervalRestored { .. } => Detail::Detail,
             InstanceEvent::Notify { .. }
+            | InstanceEvent::NewMaster { .. }
+            | InstanceEvent::Notice { .. }
             | InstanceEvent::NotifyLowerPriority { .. }
             | InstanceEvent::NotifyPriority { .. } => Detail::Silent,
             _ => Detail::Normal,

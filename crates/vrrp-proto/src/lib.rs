@@ -27,6 +27,7 @@ pub mod input;
 mod instance;
 mod instance_event;
 mod links;
+pub mod managed;
 mod node;
 mod pace;
 mod packet;
@@ -56,6 +57,7 @@ pub use event::{Cause, Detail, Event, GroupEvent, InstanceEvent, Reason, State, 
 pub use explain::Why;
 pub use fib::{FibEntry, FibFact, FibNews, Ways};
 pub use input::{AddrFact, Input, LinkFact, RxMeta, Setup, Stacked, TrackValue};
+pub use managed::{AuthError, Change, NewMaster, Notice, ProtocolError};
 pub use node::Node;
 pub use reject::{HmacReject, Reject, Summed};
 pub use status::Status;

@@ -121,6 +121,7 @@ impl Links {
     }
 
     /// All interfaces, in no order.
+    /// All interfaces.
     pub fn all(&self) -> impl Iterator<Item = &Link> {
         self.links.values()
     }

@@ -177,6 +177,7 @@ impl Node {
             Input::Forwarding { index, on } => self.links.set_forwarding(index, on),
             Input::Track { id, value } => self.track(id, value, at),
             Input::Announce { name } => self.announce(name, at),
+            Input::Change { place, change } => self.change(place, change, at),
             Input::Reload(setup) => self.reload(*setup, at),
             Input::Shutdown => self.shutdown(at),
         }

@@ -57,6 +57,7 @@ impl Instance {
         self.counters.count(reject);
         let what = InstanceEvent::Rejected { from, reject };
         self.report_once(env.out, reject.kind(), what);
+        self.notice(env, from, reject);
         self.diagnose_reject(env, from, reject);
     }
 

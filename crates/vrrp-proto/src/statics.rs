@@ -5,6 +5,7 @@
 use crate::action::{Action, Out, Owner};
 use crate::event::Event;
 use crate::fib::{Fib, FibEntry, FibFact, FibNews, Heard};
+use crate::hold::Hold;
 use crate::input::AddrFact;
 use crate::instance::Vip;
 use crate::node::{At, Node};
@@ -53,6 +54,11 @@ impl Statics {
         }
         statics.list = list;
         statics
+    }
+
+    /// All, in configuration order: the interface that each belongs on, and where it is.
+    pub fn places(&self) -> impl Iterator<Item = (&str, &Hold<IfIndex>)> {
+        self.list.iter().map(|s| (&*s.dev, &s.vip.hold))
     }
 
     /// Those on an interface; `None` is all.

@@ -20,6 +20,10 @@ use types::{Family, IfIndex, InstanceId, Mono, Priority};
 pub struct Status<'a>(&'a Instance);
 
 impl<'a> Status<'a> {
+    pub(crate) fn instance(self) -> &'a Instance {
+        self.0
+    }
+
     /// Its handle.
     pub fn id(self) -> InstanceId {
         self.0.id

@@ -58,6 +58,10 @@ impl fmt::Display for Event {
     }
 }
 
+fn enabled(on: bool) -> &'static str {
+    if on { "enabled" } else { "disabled" }
+}
+
 fn instance(f: &mut fmt::Formatter<'_>, name: &str, what: &InstanceEvent) -> fmt::Result {
     use InstanceEvent as E;
     match what {
@@ -204,6 +208,13 @@ fn instance(f: &mut fmt::Formatter<'_>, name: &str, what: &InstanceEvent) -> fmt
             "VRRP_Instance({name}) Tracked BFD instance {bfd} is {}",
             if *up { "UP" } else { "DOWN" }
         ),
+        E::NewMaster { addr, .. } => write!(f, "({name}) new master {addr}"),
+        E::Notice { from, .. } => write!(f, "({name}) refuses adverts from {from}"),
+        E::BasePrioritySet { from, to } => {
+            write!(f, "({name}) base priority changed from {from} to {to} via SNMP.")
+        }
+        E::PreemptSet(on) => write!(f, "({name}) preemption {} with SNMP", enabled(*on)),
+        E::AcceptSet(on) => write!(f, "({name}) accept mode {} with SNMP", enabled(*on)),
         E::Notify { told, priority, .. } => write!(f, "INSTANCE \"{name}\" {told} {priority}"),
         E::NotifyLowerPriority { priority, .. } => {
             write!(f, "INSTANCE \"{name}\" MASTER_RX_LOWER_PRI {priority}")

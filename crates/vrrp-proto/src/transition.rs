@@ -36,6 +36,7 @@ impl Instance {
         self.schedule_garps(env.now);
         self.schedule_extra(env.now);
         self.notify(env, Told::Master);
+        self.announce_mastery(env);
     }
 
     /// The second batch, and the refresh that begins after it.
@@ -79,6 +80,7 @@ impl Instance {
         self.state = state;
         self.reason = reason.clone();
         self.since = env.now;
+        self.managed.entered(state, self.priority.is_owner(), env.now);
         self.logged = 0;
         self.report(env.out, InstanceEvent::Entering { state, init, reason });
     }

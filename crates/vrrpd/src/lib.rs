@@ -19,6 +19,7 @@ mod report;
 mod resync;
 mod routes;
 mod rx;
+mod snapshot;
 mod start;
 mod suspend;
 mod syncd;

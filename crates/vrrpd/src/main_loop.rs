@@ -18,6 +18,7 @@ use crate::report::{self, Backlog, Line, ToCore};
 use crate::resync::Resync;
 use crate::routes::Spec;
 use crate::rx::Sockets;
+use crate::snapshot::Statics;
 use crate::suspend::Suspend;
 use crate::syncd::Syncd;
 use crate::vmac::VirtualLinks;
@@ -97,6 +98,8 @@ struct Running {
     options: VrrpOptions,
     global: Global,
     facts: facts::Forwarding,
+    generation: Generation,
+    statics: Statics,
 }
 
 impl VrrpRole {
@@ -397,8 +400,10 @@ impl VrrpRole {
         if self.promote.is_held() && self.exec.changes_done() {
             self.promote.release();
         }
+        let snmp = self.running.as_ref().map(|r| &r.global.snmp);
+        let managers = snmp.is_some_and(|s| s.traps && (s.rfcv2 || s.rfcv3));
         for event in self.results.news.drain(..) {
-            report::tell(&event, &mut self.backlog, &mut self.core);
+            report::tell(&event, managers, &mut self.backlog, &mut self.core);
         }
         // A failure shows in the next receive.
         let _ = self.core.flush();

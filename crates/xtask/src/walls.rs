@@ -75,6 +75,11 @@ const WALLS: &[Wall] = &[
         never: &["vrrp-proto", "bfd-proto", "check-proto", "vrrpd", "checkd", "bfdd", "monitor"],
     },
     Wall { name: "agentx", may: &[], never: SYSTEM },
+    Wall {
+        name: "mib",
+        may: &["types", "model", "ipc", "agentx"],
+        never: &["nix", "mio", "log", "netlink", "rt", "conf", "core", "vrrp-proto"],
+    },
     Wall { name: "getopt", may: &[], never: SYSTEM },
     Wall { name: "tls", may: &[], never: SYSTEM },
     Wall {
@@ -116,7 +121,7 @@ const UNSAFE: &[&str] = &["netlink", "rt"];
 /// Crates that decide and never act; each has a `clippy.toml` that keeps clocks, files and
 /// sockets out.
 const PURE: &[&str] =
-    &["types", "model", "vrrp-proto", "bfd-proto", "check-proto", "conf", "ipc", "agentx"];
+    &["types", "model", "vrrp-proto", "bfd-proto", "check-proto", "conf", "ipc", "agentx", "mib"];
 /// What those files must name, at least.
 const OUTSIDE: &[&str] = &[
     "std::time::Instant::now",

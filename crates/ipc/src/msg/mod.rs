@@ -3,6 +3,7 @@
 pub mod bfd;
 pub mod checker;
 pub mod monitor;
+pub mod snapshot;
 pub mod vrrp;
 
 use core::fmt;

@@ -1,6 +1,8 @@
 //! Between core and the vrrp role.
 
+use super::snapshot::{Change, VrrpSnapshot};
 use super::{Dump, Generation, Hello, LogSetup, TrackValue};
+use core::net::IpAddr;
 use core::time::Duration;
 use model::{Global, TrackObject, Vrrp};
 use serde::{Deserialize, Serialize};
@@ -78,6 +80,10 @@ pub enum CoreToVrrp {
     Dump(Dump),
     /// Announce the addresses of the instance of this name once more.
     SendGarp(String),
+    /// Say what is known at this moment.
+    Snapshot,
+    /// A manager changes an instance.
+    Change(Change),
     /// Give up mastership, clean up and exit.
     Shutdown,
 }
@@ -131,6 +137,39 @@ pub enum News {
         /// State at the time.
         master: bool,
     },
+    /// It became MASTER: what managers are told beside the state. Only with `enable_traps`.
+    NewMaster {
+        /// Address that it sends from.
+        addr: IpAddr,
+        /// Interface that it is configured on.
+        ifindex: u32,
+        /// vrrpv3StatisticsNewMasterReason.
+        why: u8,
+    },
+    /// An advert was not believed. Now and then, only with `enable_traps`.
+    AuthFailure {
+        /// Source.
+        from: IpAddr,
+        /// Interface that the instance is configured on.
+        ifindex: u32,
+        /// vrrpTrapAuthErrorType.
+        error: u8,
+    },
+    /// An advert broke the protocol. Now and then, only with `enable_traps`.
+    ProtocolError {
+        /// Interface that the instance is configured on.
+        ifindex: u32,
+        /// vrrpv3StatisticsProtoErrReason.
+        error: u8,
+    },
+}
+
+impl News {
+    /// Whether it is for managers alone: scripts and FIFOs are not told of it.
+    pub const fn is_for_managers(&self) -> bool {
+        use News::{AuthFailure, NewMaster, ProtocolError};
+        matches!(self, NewMaster { .. } | AuthFailure { .. } | ProtocolError { .. })
+    }
 }
 
 /// Vrrp to core.
@@ -178,6 +217,8 @@ pub enum VrrpToCore {
         /// Text of the file.
         text: String,
     },
+    /// What is known at this moment.
+    Snapshot(Box<VrrpSnapshot>),
     /// So many reports were dropped because core did not read.
     Lost(u64),
 }

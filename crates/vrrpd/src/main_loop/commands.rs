@@ -6,10 +6,14 @@ use super::Running;
 use super::VrrpRole;
 use super::track_value;
 use crate::dump;
+use crate::snapshot;
+use crate::snapshot::Statics;
 use crate::start::set_name;
 use ipc::msg::Dump;
 use ipc::msg::Generation;
 use ipc::msg::TrackValue as CoreValue;
+use ipc::msg::snapshot::Change;
+use ipc::msg::snapshot::InstanceChange;
 use ipc::msg::vrrp::VrrpSetup;
 use ipc::msg::vrrp::VrrpToCore;
 use ipc::msg::vrrp::{CoreToVrrp, Former};
@@ -79,8 +83,32 @@ impl VrrpRole {
                     self.carry_out();
                 }
             }
+            CoreToVrrp::Snapshot => {
+                let (Some(node), Some(running)) = (&self.node, &self.running) else { return };
+                let Running { generation, statics, .. } = running;
+                let snapshot = snapshot::take(node, statics, *generation, clock::now());
+                self.tell(&VrrpToCore::Snapshot(Box::new(snapshot)));
+            }
+            CoreToVrrp::Change(change) => self.change(change),
             CoreToVrrp::Shutdown => self.shutdown(),
         }
+    }
+
+    /// Does what a manager asks for, unless it means another configuration.
+    fn change(&mut self, change: Change) {
+        let (Some(node), Some(running)) = (&mut self.node, &self.running) else { return };
+        let Change::Instance { generation, place, what } = change else { return };
+        if generation != running.generation {
+            return log::warn!("a change by SNMP comes too late: the configuration was reloaded");
+        }
+        let change = match what {
+            InstanceChange::Priority(to) => vrrp_proto::Change::Priority(types::Priority(to)),
+            InstanceChange::Preempt(on) => vrrp_proto::Change::Preempt(on),
+            InstanceChange::Accept(on) => vrrp_proto::Change::Accept(on),
+        };
+        let place = place as usize;
+        node.handle(clock::now(), Input::Change { place, change }, &mut self.out);
+        self.carry_out();
     }
 
     pub(super) fn tell(&mut self, message: &VrrpToCore) {
@@ -105,7 +133,9 @@ impl VrrpRole {
         let promoting = vrrp.instances.iter().filter(|i| i.promote_secondaries);
         self.promote.keep(promoting.filter_map(|i| i.interface.clone()).collect());
         let facts = self.running.take().map(|r| r.facts).unwrap_or_default();
-        self.running = Some(Running { options, global: global.clone(), facts });
+        let statics = Statics::of(&vrrp);
+        self.running =
+            Some(Running { options, global: global.clone(), facts, generation, statics });
         let now = clock::now();
         let polls = self.linkbeat.configure(global.linkbeat_use_polling, &vrrp, now);
         let setup = Setup { global, vrrp, tracks };

@@ -1,0 +1,140 @@
+//! Walks over all MIBs: whatever the configuration, a walk goes forward and ends, and what it finds
+//! a get finds too.
+
+use crate::{Rows, Serving, Tree, View};
+use agentx::{Mib, Oid, SetError, Value, VarBind};
+use core::time::Duration;
+use ipc::msg::snapshot::{Change, InstanceChange, InstanceNow, LinkNow, PlaceNow, VrrpSnapshot};
+use model::net::Address;
+use model::vrrp::{Vrrp, VrrpInstance};
+use model::{Global, Lvs};
+use types::Prefix;
+
+const ALL: Serving =
+    Serving { global: true, vrrp: true, checker: true, rfcv2: true, rfcv3: true };
+
+struct World {
+    global: Global,
+    vrrp: Vrrp,
+    lvs: Lvs,
+    now: VrrpSnapshot,
+}
+
+impl World {
+    /// So many instances of so many addresses.
+    fn new(instances: u32, addresses: u8) -> Self {
+        let mut world = World {
+            global: Global::default(),
+            vrrp: Vrrp::default(),
+            lvs: Lvs::default(),
+            now: VrrpSnapshot::default(),
+        };
+        let mac = [2, 0, 0, 0, 0, 1];
+        world.now.links.push(LinkNow { index: 7, name: "eth0".into(), mac });
+        for n in 0..instances {
+            let vips = (1..=addresses).map(|a| {
+                let [.., high, low] = n.to_be_bytes();
+                Address::plain(Prefix { addr: [10, high, low, a].into(), len: 24 })
+            });
+            let i = instance(n, vips.collect());
+            world.now.instances.push(InstanceNow {
+                addresses: i.vips.iter().map(|_| PlaceNow { ifindex: 7, set: true }).collect(),
+                ..InstanceNow::default()
+            });
+            world.vrrp.instances.push(i);
+        }
+        world
+    }
+
+    fn view(&self) -> View<'_> {
+        View {
+            version: "v",
+            host: "h",
+            global: &self.global,
+            vrrp: &self.vrrp,
+            lvs: &self.lvs,
+            tracks: &[],
+            scripts: &[],
+            vrrp_now: Some(&self.now),
+            checker_now: None,
+            uptime: Duration::from_secs(1),
+        }
+    }
+}
+
+fn instance(n: u32, vips: Vec<Address>) -> VrrpInstance {
+    VrrpInstance {
+        name: format!("VI_{n}"),
+        interface: Some("eth0".into()),
+        vips,
+        ..sim::config::plain("", (n % 255) as u8 + 1, 100)
+    }
+}
+
+fn walk(tree: &Tree<'_>) -> Vec<VarBind> {
+    let mut found: Vec<VarBind> = Vec::new();
+    let mut from = Oid::new([1]);
+    while let Some(next) = tree.next(&from, false) {
+        assert!(next.name > from, "{} does not follow {from}", next.name);
+        assert_eq!(tree.get(&next.name), next.value, "{}", next.name);
+        assert_eq!(tree.next(&next.name, true).as_ref(), Some(&next));
+        from = next.name.clone();
+        found.push(next);
+    }
+    found
+}
+
+#[test]
+fn a_walk_goes_forward_and_ends() {
+    let world = World::new(3, 2);
+    let rows = Rows::new(ALL);
+    let found = walk(&Tree { rows: &rows, view: world.view() });
+    assert!(found.len() > 150, "{}", found.len());
+    let nothing = World::new(0, 0);
+    let rows = Rows::new(ALL);
+    assert!(!walk(&Tree { rows: &rows, view: nothing.view() }).is_empty());
+}
+
+#[test]
+fn a_thousand_instances_of_twenty_addresses_are_walked() {
+    let world = World::new(1_000, 20);
+    let rows = Rows::new(ALL);
+    let found = walk(&Tree { rows: &rows, view: world.view() });
+    assert!(found.len() > 200_000, "{}", found.len());
+}
+
+#[test]
+fn what_is_not_there_is_told_apart() {
+    let world = World::new(1, 1);
+    let rows = Rows::new(ALL);
+    let tree = Tree { rows: &rows, view: world.view() };
+    let get = |ids: &[u32]| tree.get(&Oid::new([&crate::keepalived::ROOT[..], ids].concat()));
+    assert_eq!(get(&[2, 3, 1, 2, 1]), Value::text("VI_0"));
+    assert_eq!(get(&[2, 3, 1, 2, 2]), Value::NoSuchInstance);
+    assert_eq!(get(&[2, 3, 1, 22, 1]), Value::NoSuchInstance);
+    assert_eq!(get(&[2, 3, 1, 99, 1]), Value::NoSuchObject);
+    assert_eq!(tree.get(&Oid::new([1, 3])), Value::NoSuchObject);
+}
+
+#[test]
+fn what_can_be_set_is_checked_and_becomes_a_change() {
+    let world = World::new(2, 1);
+    let rows = Rows::new(ALL);
+    let tree = Tree { rows: &rows, view: world.view() };
+    let set = |ids: &[u32], value: Value| {
+        let name = Oid::new([&crate::keepalived::ROOT[..], ids].concat());
+        tree.change(&VarBind::new(name, value))
+    };
+    let change = |place, what| Ok(Change::Instance { generation: Default::default(), place, what });
+    let priority = [2, 3, 1, 7, 2];
+    assert_eq!(set(&priority, Value::Integer(9)), change(1, InstanceChange::Priority(9)));
+    assert_eq!(set(&priority, Value::Integer(0)), Err(SetError::WrongValue));
+    assert_eq!(set(&priority, Value::Integer(256)), Err(SetError::WrongValue));
+    assert_eq!(set(&priority, Value::text("9")), Err(SetError::WrongType));
+    assert_eq!(set(&[2, 3, 1, 7, 3], Value::Integer(9)), Err(SetError::NotWritable));
+    assert_eq!(set(&[2, 3, 1, 8, 1], Value::Integer(9)), Err(SetError::NotWritable));
+    let preempt = [2, 3, 1, 13, 1];
+    assert_eq!(set(&preempt, Value::Integer(2)), change(0, InstanceChange::Preempt(false)));
+    // Accept mode is of version 3.
+    assert_eq!(set(&[2, 3, 1, 27, 1], Value::Integer(2)), Err(SetError::NotWritable));
+}
