@@ -21,8 +21,6 @@ const MAX_SETS: usize = 16;
 /// Most bindings of one set.
 const MAX_SET_BINDINGS: usize = 1_024;
 
-const SYS_UPTIME: [u32; 9] = [1, 3, 6, 1, 2, 1, 1, 3, 0];
-
 /// What a session is for.
 #[derive(Debug, Clone, PartialEq, Eq, Default)]
 pub struct Config {
@@ -224,21 +222,12 @@ impl Session {
 
     /// Sends a notification: its OID (snmpTrapOID) and its objects. Without a session it waits for
     /// one; when nothing is served it is forgotten.
-    pub fn notify(
-        &mut self,
-        now: Duration,
-        trap: Oid,
-        objects: Vec<VarBind>,
-        out: &mut Vec<Action>,
-    ) {
+    pub fn notify(&mut self, trap: Oid, objects: Vec<VarBind>, out: &mut Vec<Action>) {
         if !self.is_enabled() {
             return;
         }
-        let uptime = Value::Ticks(self.uptime(now));
-        let mut bindings = vec![
-            VarBind::new(Oid::from(&SYS_UPTIME[..]), uptime),
-            VarBind::new(Oid::from(&TRAP_OID[..]), Value::Oid(trap)),
-        ];
+        // The master puts its sysUpTime first (RFC 2741 section 6.2.10).
+        let mut bindings = vec![VarBind::new(Oid::from(&TRAP_OID[..]), Value::Oid(trap))];
         bindings.extend(objects);
         if self.is_up() {
             let header = self.header();

@@ -274,6 +274,7 @@ impl Checker {
                 }
             }
             CoreToChecker::Dump(kind) => self.dump(kind),
+            CoreToChecker::Snapshot | CoreToChecker::Change(_) => {}
             CoreToChecker::Shutdown => self.leaving = true,
         }
     }

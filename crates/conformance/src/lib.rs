@@ -4,6 +4,7 @@
 //! what a user sees: packets, addresses, log lines, exit statuses. Cases that the reference fails
 //! by its nature take only our binary, and say why.
 
+pub mod agent;
 mod bus;
 pub mod fib;
 mod folder;

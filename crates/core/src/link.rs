@@ -8,7 +8,8 @@ use ipc::Role;
 use ipc::codec::MAX_MESSAGE;
 use ipc::msg::bfd::{BfdSetup, BfdToCore, CoreToBfd};
 use ipc::msg::checker::{Ask, CheckerSetup, CheckerToCore, CoreToChecker, Run, ScriptExit};
-use ipc::msg::monitor::{Command, CoreToMonitor, Event, MonitorSetup, MonitorToCore};
+use ipc::msg::monitor::{Command, CoreToMonitor, Event, MonitorSetup, MonitorToCore, Snapshot};
+use ipc::msg::snapshot::Change;
 use ipc::msg::vrrp::{Changed, CoreToVrrp, News, SubjectKind, VrrpSetup, VrrpToCore};
 use ipc::msg::{Dump, Generation, Hello, LogSetup, TrackValue};
 use rt::Interest;
@@ -77,6 +78,8 @@ pub enum Report {
     Ask(Ask),
     /// What the outside world wants done.
     Do(Command),
+    /// What a role knows at this moment.
+    Snapshot(Snapshot),
 }
 
 /// News of an instance or a sync group.
@@ -213,6 +216,53 @@ impl Link {
         }
     }
 
+    /// Asks the role what it knows at this moment.
+    ///
+    /// # Errors
+    /// When the message cannot be queued.
+    pub fn ask_snapshot(&mut self) -> Result<(), SendError> {
+        match self {
+            Link::Vrrp(c) => c.send(&CoreToVrrp::Snapshot),
+            Link::Checker(c) => c.send(&CoreToChecker::Snapshot),
+            Link::Bfd(_) | Link::Monitor(_) => Ok(()),
+        }
+    }
+
+    /// Tells the monitor what a role knows.
+    ///
+    /// # Errors
+    /// When the message cannot be queued.
+    pub fn snapshot(&mut self, snapshot: Snapshot) -> Result<(), SendError> {
+        match self {
+            Link::Monitor(c) => c.send(&CoreToMonitor::Snapshot(snapshot)),
+            Link::Vrrp(_) | Link::Checker(_) | Link::Bfd(_) => Ok(()),
+        }
+    }
+
+    /// Has the role do what a manager asks for.
+    ///
+    /// # Errors
+    /// When the message cannot be queued.
+    pub fn change(&mut self, change: Change) -> Result<(), SendError> {
+        match self {
+            Link::Vrrp(c) => c.send(&CoreToVrrp::Change(change)),
+            Link::Checker(c) => c.send(&CoreToChecker::Change(change)),
+            Link::Bfd(_) | Link::Monitor(_) => Ok(()),
+        }
+    }
+
+    /// Gives the monitor its connection to the SNMP agent, or says why there is none.
+    ///
+    /// # Errors
+    /// When the message cannot be queued.
+    pub fn agent(&mut self, agent: Result<OwnedFd, String>) -> Result<(), SendError> {
+        match (self, agent) {
+            (Link::Monitor(c), Ok(fd)) => c.send_with_fd(&CoreToMonitor::Agent(Ok(())), fd),
+            (Link::Monitor(c), Err(why)) => c.send(&CoreToMonitor::Agent(Err(why))),
+            _ => Ok(()),
+        }
+    }
+
     /// Tells the monitor how many events it has missed.
     ///
     /// # Errors
@@ -322,6 +372,7 @@ impl From<VrrpToCore> for Report {
             VrrpToCore::Settled(g) => Report::Settled(g),
             VrrpToCore::Changed(changed) => Report::Changed(changed),
             VrrpToCore::Dump { kind, text } => Report::Dump(kind, text),
+            VrrpToCore::Snapshot(s) => Report::Snapshot(Snapshot::Vrrp(s)),
             VrrpToCore::Lost(n) => Report::Lost(n),
             VrrpToCore::Notify { kind, name, priority, news, reason } => {
                 Report::Notify(Notice { kind, name, priority, news, reason })
@@ -342,6 +393,7 @@ impl From<CheckerToCore> for Report {
             CheckerToCore::Running(g) => Report::Running(g),
             CheckerToCore::Settled(g) => Report::Settled(g),
             CheckerToCore::Dump { kind, text } => Report::Dump(kind, text),
+            CheckerToCore::Snapshot(s) => Report::Snapshot(Snapshot::Checker(s)),
             CheckerToCore::Ask(ask) => Report::Ask(ask),
             CheckerToCore::Lost(n) => Report::Lost(n),
         }

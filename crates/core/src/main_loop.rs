@@ -325,6 +325,7 @@ impl Core {
             Report::Late(by) => self.raise_priority(at, by),
             Report::Ask(ask) => self.on_ask(at, ask),
             Report::Do(command) => self.on_command(command),
+            Report::Snapshot(snapshot) => self.pass_snapshot(snapshot),
         }
     }
 

@@ -10,8 +10,10 @@ use crate::supervise::{ANSWER_MAX, Child, Slot, title};
 use conf::Host;
 use ipc::Role;
 use ipc::msg::Dump;
-use ipc::msg::monitor::{Command, Event, Identity, MonitorSetup};
+use ipc::msg::monitor::{Command, Event, Identity, MonitorSetup, Snapshot};
+use ipc::msg::snapshot::Change;
 use log::warn;
+use rt::stream::{self, Server};
 use rt::{Interest, spawn};
 use std::collections::VecDeque;
 use std::io;
@@ -33,6 +35,14 @@ const KILL_TIME: Duration = Duration::from_millis(500);
 /// Events kept for a monitor that is being respawned.
 const BACKLOG: usize = 1024;
 
+/// Where net-snmp's agent listens for subagents unless `snmp_socket` says otherwise.
+const AGENT: &str = "/var/agentx/master";
+/// Its port (RFC 2741 section 8.1.1).
+const AGENT_PORT: u16 = 705;
+
+/// Least time between two questions what the roles know.
+const BETWEEN_SNAPSHOTS: Duration = Duration::from_millis(100);
+
 /// Dumps asked for by the outside world that may wait at once.
 const DUMPS_WAITING: usize = 8;
 
@@ -47,6 +57,8 @@ pub struct Monitor {
     behind: bool,
     /// It was told to leave.
     dismissed: bool,
+    /// When it last asked what the roles know.
+    asked: Option<Mono>,
 }
 
 impl Monitor {
@@ -116,13 +128,16 @@ impl Core {
             host: System::new().node_name(),
             user: user.map_or_else(|| "root".to_owned(), |u| u.name),
             namespace: self.names.namespace.clone(),
+            version: crate::version::line(),
         };
+        let scripts = if config.global.snmp.is_on() { config.scripts.clone() } else { Vec::new() };
         let setup = MonitorSetup {
             generation: self.generation,
             global: config.global.clone(),
             vrrp: config.vrrp.clone(),
             lvs: config.lvs.clone(),
             tracks: config.tracks.clone(),
+            scripts,
             states: self.known_states(),
             identity,
         };
@@ -225,6 +240,9 @@ impl Core {
             Command::PrintStatsClear => self.dump_on_request(Dump::StatsClear),
             Command::Reload => self.request_reload(),
             Command::SendGarp(name) => self.send_garp(&name),
+            Command::Snapshot => self.ask_snapshots(),
+            Command::Change(change) => self.change(change),
+            Command::ConnectAgent => self.connect_agent(),
         }
     }
 
@@ -237,6 +255,67 @@ impl Core {
         if asked.is_none_or(|asked| asked.is_err()) {
             warn!("({name}) no garps on request: the VRRP process is not there");
         }
+    }
+
+    /// Asks the roles what they know, but not again and again: they have better things to do.
+    fn ask_snapshots(&mut self) {
+        let now = rt::clock::now();
+        if self.monitor.asked.is_some_and(|at| now.saturating_since(at) < BETWEEN_SNAPSHOTS) {
+            return;
+        }
+        self.monitor.asked = Some(now);
+        let snmp = &self.config.global.snmp;
+        let vrrp = snmp.vrrp || snmp.rfcv2 || snmp.rfcv3;
+        let wanted = [(vrrp, Role::Vrrp), (snmp.checker, Role::Checker)];
+        for (_, role) in wanted.into_iter().filter(|(wanted, _)| *wanted) {
+            if let Some(child) = self.child_of(role) {
+                // One that is gone is respawned, and asked again.
+                let _ = child.link.ask_snapshot();
+            }
+        }
+    }
+
+    /// A role has said what it knows; the next time it says the same anew, so that one that is
+    /// lost does no harm.
+    pub(crate) fn pass_snapshot(&mut self, snapshot: Snapshot) {
+        if let Some(child) = self.monitor_child() {
+            let _ = child.link.snapshot(snapshot);
+        }
+    }
+
+    /// What a manager changes by SNMP, where the configuration lets SNMP in.
+    fn change(&mut self, change: Change) {
+        let snmp = &self.config.global.snmp;
+        let (allowed, role) = match change {
+            Change::Instance { .. } => (snmp.vrrp, Role::Vrrp),
+            Change::Weight { .. } => (snmp.checker, Role::Checker),
+        };
+        if !allowed {
+            return warn!("{} process asks for a change without SNMP", title(Role::Monitor));
+        }
+        let done = self.child_of(role).map(|child| child.link.change(change));
+        if !matches!(done, Some(Ok(()))) {
+            warn!("a change by SNMP is lost: the {} process does not read", title(role));
+        }
+    }
+
+    /// Opens the socket of the SNMP agent, which is usually root's alone; what is said there is
+    /// none of core's business.
+    fn connect_agent(&mut self) {
+        let snmp = &self.config.global.snmp;
+        if !snmp.is_on() {
+            return;
+        }
+        let name = snmp.socket.as_deref().unwrap_or(AGENT);
+        let agent = Server::parse(name, AGENT_PORT)
+            .and_then(|server| stream::begin(&server).map_err(|e| e.to_string()));
+        if let Some(child) = self.monitor_child() {
+            let _ = child.link.agent(agent);
+        }
+    }
+
+    fn child_of(&mut self, role: Role) -> Option<&mut Child> {
+        self.slots.iter_mut().find(|s| s.role == role)?.child.as_mut()
     }
 
     fn dump_on_request(&mut self, dump: Dump) {

@@ -103,6 +103,10 @@ fn news_word(news: &News) -> &'static str {
         News::MasterRxLowerPri => "MASTER_RX_LOWER_PRI",
         News::Priority { master: true } => "MASTER_PRIORITY",
         News::Priority { master: false } => "BACKUP_PRIORITY",
+        // Told to nobody but managers.
+        News::NewMaster { .. } => "NEW_MASTER",
+        News::AuthFailure { .. } => "AUTH_FAILURE",
+        News::ProtocolError { .. } => "PROTOCOL_ERROR",
     }
 }
 
@@ -127,7 +131,10 @@ fn scripts(notify: &Notify, notice: &Notice) -> Vec<(ScriptId, Vec<String>)> {
         News::State(NotifyState::Stop) => notify.stop,
         News::State(NotifyState::Deleted) => notify.deleted,
         News::MasterRxLowerPri => notify.master_rx_lower_pri,
-        News::Priority { .. } => None,
+        News::Priority { .. }
+        | News::NewMaster { .. }
+        | News::AuthFailure { .. }
+        | News::ProtocolError { .. } => None,
     };
     let mut list: Vec<_> = own.map(|id| (id, Vec::new())).into_iter().collect();
     if let (News::State(_), Some(id)) = (&notice.news, notify.any) {
@@ -145,6 +152,9 @@ fn scripts(notify: &Notify, notice: &Notice) -> Vec<(ScriptId, Vec<String>)> {
 impl Core {
     /// Tells scripts and FIFO readers.
     pub(crate) fn notify(&mut self, notice: &Notice) {
+        if notice.news.is_for_managers() {
+            return self.tell_monitor(notice.clone().into());
+        }
         // An instance that a reload has removed is known to the configuration
         // before.
         self.remember(notice);
@@ -219,7 +229,10 @@ impl Core {
                     (known.priority, known.base) = (priority, base);
                 }
             }
-            News::MasterRxLowerPri => {}
+            News::MasterRxLowerPri
+            | News::NewMaster { .. }
+            | News::AuthFailure { .. }
+            | News::ProtocolError { .. } => {}
         }
     }
 

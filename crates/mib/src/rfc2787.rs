@@ -153,4 +153,3 @@ static TABLES: &[Table] = &[
         ],
     },
 ];
-

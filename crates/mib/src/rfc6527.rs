@@ -133,9 +133,7 @@ static TABLES: &[Table] = &[
             // vrrpv3StatisticsRowDiscontinuityTime
             Column::new(12, |_, _| Some(Value::Ticks(0))),
             // vrrpv3StatisticsRefreshRate: milliseconds.
-            Column::new(13, |v, row| {
-                Some(gauge(v.instance(row)?.advert_int.as_millis() as u64))
-            }),
+            Column::new(13, |v, row| Some(gauge(v.instance(row)?.advert_int.as_millis() as u64))),
         ],
     },
 ];

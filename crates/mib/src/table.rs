@@ -56,8 +56,8 @@ pub fn positions(count: usize) -> Vec<(Vec<u32>, Row)> {
 
 /// Rows of a table that is indexed by two positions.
 pub fn pairs(outer: impl IntoIterator<Item = usize>) -> Vec<(Vec<u32>, Row)> {
-    let rows = (0u32..).zip(outer).flat_map(|(a, count)| {
-        (0..count as u32).map(move |b| (vec![a + 1, b + 1], [a, b, 0]))
-    });
+    let rows = (0u32..)
+        .zip(outer)
+        .flat_map(|(a, count)| (0..count as u32).map(move |b| (vec![a + 1, b + 1], [a, b, 0])));
     rows.collect()
 }

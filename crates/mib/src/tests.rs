@@ -10,8 +10,7 @@ use model::vrrp::{Vrrp, VrrpInstance};
 use model::{Global, Lvs};
 use types::Prefix;
 
-const ALL: Serving =
-    Serving { global: true, vrrp: true, checker: true, rfcv2: true, rfcv3: true };
+const ALL: Serving = Serving { global: true, vrrp: true, checker: true, rfcv2: true, rfcv3: true };
 
 struct World {
     global: Global,
@@ -137,4 +136,56 @@ fn what_can_be_set_is_checked_and_becomes_a_change() {
     assert_eq!(set(&preempt, Value::Integer(2)), change(0, InstanceChange::Preempt(false)));
     // Accept mode is of version 3.
     assert_eq!(set(&[2, 3, 1, 27, 1], Value::Integer(2)), Err(SetError::NotWritable));
+}
+
+#[test]
+fn vrrp_mib_has_a_row_for_each_instance() {
+    let world = World::new(3, 1);
+    let rows = Rows::new(ALL);
+    let tree = Tree { rows: &rows, view: world.view() };
+    let state = |vrid| tree.get(&Oid::new([1, 3, 6, 1, 2, 1, 68, 1, 3, 1, 3, 7, vrid]));
+    assert_eq!([state(1), state(2), state(3)], [const { Value::Integer(1) }; 3]);
+    assert_eq!(state(4), Value::NoSuchInstance);
+}
+
+#[test]
+fn columns_that_the_reference_has_wrong() {
+    let mut world = World::new(2, 2);
+    let mpls = model::net::Encap::Mpls(vec![100, 200]);
+    let ila = model::net::Encap::Ila(0x0001_0002_0003_0004);
+    for encap in [mpls, ila] {
+        let mut route = model::net::Route::plain(types::Family::V4, None);
+        route.hop.encap = Some(encap);
+        world.vrrp.static_routes.push(route);
+    }
+    world.vrrp.instances[1].dont_track_primary = true;
+    world.vrrp.instances[1].evips = world.vrrp.instances[1].vips.split_off(1);
+    let file = model::track::TrackFile { path: "/f".into(), init: None };
+    let tracks = [model::TrackObject {
+        name: "f".into(),
+        weight: types::Weight(2),
+        reverse: false,
+        kind: model::TrackKind::File(file),
+    }];
+    let weight = types::Weight(7);
+    let tracked = model::vrrp::TrackRef { id: types::TrackId(0), weight, reverse: true };
+    world.vrrp.instances[0].tracks.push(tracked);
+    for now in &mut world.now.instances {
+        now.state = ipc::msg::snapshot::StateNow::Master;
+    }
+    world.now.instances[1].addresses[1].set = false;
+    let rows = Rows::new(ALL);
+    let tree = Tree { rows: &rows, view: View { tracks: &tracks, ..world.view() } };
+    let get = |ids: &[u32]| tree.get(&Oid::new([&crate::keepalived::ROOT[..], &[2], ids].concat()));
+    let int = Value::Integer;
+    // vrrpInstanceTrackPrimaryIf, vrrpInstanceVipsStatus
+    assert_eq!([get(&[3, 1, 11, 1]), get(&[3, 1, 11, 2])], [int(1), int(2)]);
+    assert_eq!([get(&[3, 1, 9, 1]), get(&[3, 1, 9, 2])], [int(1), int(2)]);
+    // vrrpAddressAdvertising
+    assert_eq!([get(&[6, 1, 11, 2, 1]), get(&[6, 1, 11, 2, 2])], [int(1), int(2)]);
+    // vrrpTrackedFileWeight, and its sign
+    assert_eq!([get(&[12, 1, 3, 1, 1]), get(&[12, 1, 4, 1, 1])], [int(7), int(1)]);
+    // vrrpRouteEncapMplsLabels, vrrpRouteEncapIlaLocator
+    assert_eq!(get(&[7, 1, 47, 0, 1]), Value::text("100/200"));
+    assert_eq!(get(&[7, 1, 54, 0, 2]), Value::Counter64(0x0001_0002_0003_0004));
 }

@@ -412,6 +412,13 @@ impl Default for Snmp {
     }
 }
 
+impl Snmp {
+    /// Whether any MIB is served.
+    pub fn is_on(&self) -> bool {
+        self.vrrp || self.rfcv2 || self.rfcv3 || self.checker
+    }
+}
+
 /// D-Bus settings.
 #[derive(Debug, Clone, PartialEq, Eq, Default, Serialize, Deserialize)]
 pub struct Dbus {

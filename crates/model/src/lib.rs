@@ -83,7 +83,7 @@ impl Config {
             || servers.iter().flat_map(|vs| &vs.real_servers).any(|rs| rs.smtp_alert);
         [
             (alerts && smtp.address.is_some() && !smtp.to.is_empty(), "mail"),
-            (snmp.vrrp || snmp.rfcv2 || snmp.rfcv3 || snmp.checker, "SNMP"),
+            (snmp.is_on(), "SNMP"),
             (dbus.enabled, "D-Bus"),
         ]
         .into_iter()

@@ -8,6 +8,7 @@
 mod dbus;
 pub mod mail;
 mod main_loop;
+mod snmp;
 mod start;
 mod subsystem;
 

@@ -2,6 +2,7 @@
 
 use crate::dbus::Dbus;
 use crate::mail::Mail;
+use crate::snmp::Snmp;
 use crate::start::ToCore;
 use crate::subsystem::{self, Cx, Subsystem};
 use core::time::Duration;
@@ -134,6 +135,13 @@ impl Monitor {
                 self.configure(&setup);
             }
             CoreToMonitor::Event(event) => self.each(|s, cx| s.event(cx, &event)),
+            CoreToMonitor::Snapshot(snapshot) => self.each(|s, cx| s.snapshot(cx, &snapshot)),
+            CoreToMonitor::Agent(agent) => {
+                let taken = self.core.take_fd();
+                let agent = agent.and_then(|()| taken.ok_or_else(|| "no descriptor came".into()));
+                let mut agent = Some(agent);
+                self.each(|s, cx| s.agent(cx, &mut agent));
+            }
             CoreToMonitor::Lost(count) => {
                 warn!("{count} events were lost before they came here");
                 self.each(|s, cx| s.lost(cx, count));
@@ -202,5 +210,5 @@ impl Monitor {
 
 /// Every way to the outside world; each sees from its configuration whether it has work.
 fn subsystems() -> Vec<Box<dyn Subsystem>> {
-    vec![Box::new(Mail::default()), Box::new(Dbus::default())]
+    vec![Box::new(Mail::default()), Box::new(Dbus::default()), Box::new(Snmp::default())]
 }

@@ -36,6 +36,8 @@ fn start(entered: Entered) -> Result<Option<Monitor>, Fatal> {
     let limit = u32::try_from(MAX_MESSAGE).unwrap_or(u32::MAX);
     let mut core: ToCore =
         Channel::new(entered.channel, limit).map_err(fatal("cannot use the channel"))?;
+    // Core opens what a process without privileges cannot.
+    core.accept_fds();
     let Some(CoreToMonitor::Hello(hello, log)) = core.recv_wait(FIRST_WORDS)? else {
         return Err(Fatal::for_now("core did not greet"));
     };

@@ -1,9 +1,10 @@
 //! What every way to the outside world has to do.
 
 use core::fmt::Debug;
-use ipc::msg::monitor::{Command, Event, MonitorSetup};
+use ipc::msg::monitor::{Command, Event, MonitorSetup, Snapshot};
 use rt::Token;
 use rt::poll::{Loop, Ready};
+use std::os::fd::OwnedFd;
 use types::Mono;
 
 /// Tokens of one subsystem.
@@ -17,6 +18,12 @@ pub trait Subsystem: Debug {
 
     /// Something has happened.
     fn event(&mut self, cx: &mut Cx<'_>, event: &Event);
+
+    /// A role has said what it knows.
+    fn snapshot(&mut self, _cx: &mut Cx<'_>, _snapshot: &Snapshot) {}
+
+    /// The connection to the SNMP agent, which was asked for.
+    fn agent(&mut self, _cx: &mut Cx<'_>, _agent: &mut Option<Result<OwnedFd, String>>) {}
 
     /// So many events are missing here.
     fn lost(&mut self, cx: &mut Cx<'_>, count: u64);

@@ -14,6 +14,7 @@
 //! - [`client`]: sockets of health checks.
 //! - [`memory`]: giving it back after a burst.
 //! - [`linkbeat`]: whether a link is there, asked of its driver.
+//! - [`stream`]: connections to servers that are asked for by path or address.
 //! - [`netns`]: sockets of another network namespace.
 //! - [`sock`], [`mmsg`]: VRRP's sockets; many datagrams per system call.
 
@@ -36,5 +37,6 @@ pub mod resources;
 pub mod signals;
 pub mod sock;
 pub mod spawn;
+pub mod stream;
 
 pub use mio::{Interest, Token};

@@ -5,7 +5,7 @@
 
 use crate::event::{InstanceEvent, State};
 use crate::fib::{Fib, FibEntry};
-use crate::instance::{Env, Instance};
+use crate::instance::{Env, Instance, Vip};
 use crate::node::{At, Node};
 use crate::reject::Reject;
 use crate::status::Status;
@@ -227,9 +227,9 @@ impl Node {
 
     /// The static addresses, in configuration order: interface, and whether each is set.
     pub fn static_places(&self) -> impl Iterator<Item = (IfIndex, bool)> {
-        self.statics.places().map(|(dev, hold)| {
-            let index = hold.on.or_else(|| self.links.named(dev).map(|l| l.index));
-            (index.unwrap_or_default(), hold.confirmed)
+        self.statics.places().map(|(vip, dev)| {
+            let belongs = self.links.named(dev).map(|l| l.index);
+            (vip.on.or(belongs).unwrap_or_default(), self.is_set(vip))
         })
     }
 
@@ -247,10 +247,15 @@ impl Node {
     pub fn places<'a>(&'a self, status: Status<'a>) -> impl Iterator<Item = (IfIndex, bool)> + 'a {
         let i = status.instance();
         i.vips.iter().map(|vip| {
-            let index =
-                vip.hold.on.or_else(|| i.device(&vip.addr, &self.links, &self.vmacs).ok());
-            (index.unwrap_or_default(), vip.hold.confirmed)
+            let belongs = || i.device(&vip.addr, &self.links, &self.vmacs).ok();
+            (vip.on.or_else(belongs).unwrap_or_default(), self.is_set(vip))
         })
+    }
+
+    /// Whether an address is wanted somewhere, and is there.
+    fn is_set(&self, vip: &Vip) -> bool {
+        let link = vip.on.and_then(|on| self.links.get(on));
+        link.is_some_and(|link| link.has(vip.addr.prefix))
     }
 
     /// The values of the tracked objects, in configuration order.
@@ -296,4 +301,3 @@ impl<'a> Status<'a> {
         i.config.rules.iter().map(|r| is_set(&i.fib, FibEntry::Rule(Arc::new(r.clone()))))
     }
 }
-

@@ -5,7 +5,6 @@
 use crate::action::{Action, Out, Owner};
 use crate::event::Event;
 use crate::fib::{Fib, FibEntry, FibFact, FibNews, Heard};
-use crate::hold::Hold;
 use crate::input::AddrFact;
 use crate::instance::Vip;
 use crate::node::{At, Node};
@@ -56,9 +55,9 @@ impl Statics {
         statics
     }
 
-    /// All, in configuration order: the interface that each belongs on, and where it is.
-    pub fn places(&self) -> impl Iterator<Item = (&str, &Hold<IfIndex>)> {
-        self.list.iter().map(|s| (&*s.dev, &s.vip.hold))
+    /// All, in configuration order: each, and the interface that it belongs on.
+    pub fn places(&self) -> impl Iterator<Item = (&Vip, &str)> {
+        self.list.iter().map(|s| (&s.vip, &*s.dev))
     }
 
     /// Those on an interface; `None` is all.

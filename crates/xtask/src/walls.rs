@@ -66,7 +66,7 @@ const WALLS: &[Wall] = &[
     },
     Wall {
         name: "monitor",
-        may: &["types", "model", "rt", "ipc"],
+        may: &["types", "model", "rt", "ipc", "agentx", "mib"],
         never: &["conf", "netlink", "vrrp-proto", "bfd-proto", "check-proto", "core"],
     },
     Wall {

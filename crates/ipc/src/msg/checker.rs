@@ -1,5 +1,6 @@
 //! Between core and the checker role.
 
+use super::snapshot::{Change, CheckerSnapshot};
 use super::{Dump, Generation, Hello, LogSetup, TrackValue};
 use core::time::Duration;
 use model::{Global, Lvs, TrackObject};
@@ -137,6 +138,10 @@ pub enum CoreToChecker {
     ScriptEnded(Run, ScriptExit),
     /// Send a dump.
     Dump(Dump),
+    /// Say what is known at this moment.
+    Snapshot,
+    /// A manager changes a real server.
+    Change(Change),
     /// Clean up and exit.
     Shutdown,
 }
@@ -170,6 +175,8 @@ pub enum CheckerToCore {
         /// Text of the file.
         text: String,
     },
+    /// What is known at this moment.
+    Snapshot(Box<CheckerSnapshot>),
     /// Something to do.
     Ask(Ask),
     /// So many reports were dropped because core did not read.

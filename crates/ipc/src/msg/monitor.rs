@@ -4,10 +4,11 @@
 //! Core never waits for it: a configuration is handed over, not negotiated, and events that it
 //! does not read are counted as lost.
 
+use super::snapshot::{Change, CheckerSnapshot, VrrpSnapshot};
 use super::vrrp::{News, NotifyState, SubjectKind};
 use super::{Generation, Hello, LogSetup, checker};
 use model::vrrp::{Auth, AuthHmac};
-use model::{Global, Lvs, Secret, TrackObject, Vrrp};
+use model::{Global, Lvs, Script, Secret, TrackObject, Vrrp};
 use serde::{Deserialize, Serialize};
 
 /// What the monitor serves: the whole configuration but its secrets.
@@ -23,6 +24,8 @@ pub struct MonitorSetup {
     pub lvs: Lvs,
     /// Tracked objects (names, kinds, weights).
     pub tracks: Vec<TrackObject>,
+    /// The commands, which SNMP tells of; empty without it.
+    pub scripts: Vec<Script>,
     /// The states of groups and instances that core knows of, in no order.
     pub states: Vec<State>,
     /// Who and where the daemon is.
@@ -57,6 +60,8 @@ pub struct Identity {
     pub user: String,
     /// The network namespace that it works in, if it was told one.
     pub namespace: Option<String>,
+    /// What the daemon calls itself: `Keepalived vX.Y.Z (...)`.
+    pub version: String,
 }
 
 /// The present state of an instance or group.
@@ -116,8 +121,22 @@ pub enum CoreToMonitor {
     Event(Event),
     /// So many events are missing here, because the monitor did not read.
     Lost(u64),
+    /// What a role knows at this moment, as asked for by [`Command::Snapshot`].
+    Snapshot(Snapshot),
+    /// The connection asked for by [`Command::ConnectAgent`], with its descriptor, or why there is
+    /// none.
+    Agent(Result<(), String>),
     /// Everybody else has left: say what is still to be said, and exit soon.
     Shutdown,
+}
+
+/// What a role knows.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub enum Snapshot {
+    /// The vrrp role.
+    Vrrp(Box<VrrpSnapshot>),
+    /// The checker role.
+    Checker(Box<CheckerSnapshot>),
 }
 
 /// What the outside world may ask of the daemon.
@@ -133,6 +152,12 @@ pub enum Command {
     Reload,
     /// Announce the addresses of this instance once more.
     SendGarp(String),
+    /// Say what the vrrp and checker roles know at this moment.
+    Snapshot,
+    /// A manager changes something, as SNMP allows.
+    Change(Change),
+    /// Connect to the SNMP agent that the configuration names, whose socket may be root's alone.
+    ConnectAgent,
 }
 
 /// Monitor to core.

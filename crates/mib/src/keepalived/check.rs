@@ -255,11 +255,7 @@ pub static TABLES: &[Table] = &[
         ],
     },
     // virtualServerTable
-    Table {
-        entry: &[3, 1],
-        rows: |v| positions(v.lvs.virtual_servers.len()),
-        columns: VIRTUAL,
-    },
+    Table { entry: &[3, 1], rows: |v| positions(v.lvs.virtual_servers.len()), columns: VIRTUAL },
     // realServerTable
     Table {
         entry: &[4, 1],
@@ -279,7 +275,8 @@ pub static TABLES: &[Table] = &[
             Column::new(3, |v, _| v.global.ipvs.sync_daemon.as_ref()?.instance.as_ref().map(text)),
             Column::new(4, |v, _| {
                 let d = v.global.ipvs.sync_daemon.as_ref()?;
-                let followed = v.vrrp.instances.iter().find(|i| Some(&i.name) == d.instance.as_ref());
+                let followed =
+                    v.vrrp.instances.iter().find(|i| Some(&i.name) == d.instance.as_ref());
                 Some(gauge(d.id.or(followed.map(|i| i.vrid.get()))?))
             }),
             Column::new(5, |v, _| v.global.ipvs.sync_daemon.as_ref()?.maxlen.map(gauge)),
@@ -422,9 +419,7 @@ static VIRTUAL: &[Column] = &[
 
 static REAL: &[Column] = &[
     // regular(1), sorry(2)
-    Column::new(2, |v, row| {
-        Some(enabled(matches!(server(v, row)?, Server::Real(_))))
-    }),
+    Column::new(2, |v, row| Some(enabled(matches!(server(v, row)?, Server::Real(_))))),
     Column::new(3, |v, row| {
         Some(family(Family::of(match server(v, row)? {
             Server::Real(s) => s.addr,

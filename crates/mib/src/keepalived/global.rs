@@ -78,7 +78,7 @@ fn switch(v: Option<bool>) -> Value {
     })
 }
 
-/// The mail server where it is given by address; of a name nothing is known here.
+/// The mail server.
 fn server(v: &crate::View<'_>) -> Option<IpAddr> {
-    v.global.smtp.server.as_deref()?.parse().ok()
+    v.global.smtp.address
 }

@@ -95,26 +95,35 @@ pub static AGENTS: &[Keyword] = &[
                 cx.error(Code::Duplicate, a.whole(), text);
             }
             None => cx.build.config.global.snmp.socket = a.opt_string(0),
-        }),
+        })
+        .acted(),
     kw("enable_traps", "Send SNMP notifications.")
         .default("off")
-        .set(|cx, _| cx.build.config.global.snmp.traps = true),
+        .set(|cx, _| cx.build.config.global.snmp.traps = true)
+        .acted(),
     kw("enable_snmp_vrrp", "SNMP: KEEPALIVED-MIB, VRRP.")
         .default("off")
-        .set(|cx, _| cx.build.config.global.snmp.vrrp = true),
+        .set(|cx, _| cx.build.config.global.snmp.vrrp = true)
+        .acted(),
     kw("enable_snmp_keepalived", "Old spelling of enable_snmp_vrrp.")
         .deprecated_quietly("use enable_snmp_vrrp")
-        .set(|cx, _| cx.build.config.global.snmp.vrrp = true),
-    kw("enable_snmp_rfc", "SNMP: both RFC MIBs of VRRP.").default("off").set(|cx, _| {
-        cx.build.config.global.snmp.rfcv2 = true;
-        cx.build.config.global.snmp.rfcv3 = true;
-    }),
+        .set(|cx, _| cx.build.config.global.snmp.vrrp = true)
+        .acted(),
+    kw("enable_snmp_rfc", "SNMP: both RFC MIBs of VRRP.")
+        .default("off")
+        .set(|cx, _| {
+            cx.build.config.global.snmp.rfcv2 = true;
+            cx.build.config.global.snmp.rfcv3 = true;
+        })
+        .acted(),
     kw("enable_snmp_rfcv2", "SNMP: VRRP-MIB (RFC 2787).")
         .default("off")
-        .set(|cx, _| cx.build.config.global.snmp.rfcv2 = true),
+        .set(|cx, _| cx.build.config.global.snmp.rfcv2 = true)
+        .acted(),
     kw("enable_snmp_rfcv3", "SNMP: VRRPV3-MIB (RFC 6527).")
         .default("off")
-        .set(|cx, _| cx.build.config.global.snmp.rfcv3 = true),
+        .set(|cx, _| cx.build.config.global.snmp.rfcv3 = true)
+        .acted(),
     kw("enable_snmp_checker", "SNMP: KEEPALIVED-MIB, checkers.")
         .default("off")
         .set(|cx, _| cx.build.config.global.snmp.checker = true),

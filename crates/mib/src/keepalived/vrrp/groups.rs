@@ -12,9 +12,7 @@ pub static TABLES: &[Table] = &[
         rows: |v| positions(v.vrrp.sync_groups.len()),
         columns: &[
             Column::new(2, |v, row| Some(text(&v.group(row)?.name))),
-            Column::new(3, |v, row| {
-                v.vrrp_now?.groups.get(row[0] as usize).map(|now| state(*now))
-            }),
+            Column::new(3, |v, row| v.vrrp_now?.groups.get(row[0] as usize).map(|now| state(*now))),
             Column::new(4, |v, row| Some(enabled(v.group(row)?.smtp_alert))),
             Column::new(5, |v, row| Some(enabled(has_scripts(&v.group(row)?.notify)))),
             Column::new(6, |v, row| v.script(v.group(row)?.notify.master).map(text)),
@@ -29,9 +27,7 @@ pub static TABLES: &[Table] = &[
     Table {
         entry: &[2, 1],
         rows: |v| pairs(v.vrrp.sync_groups.iter().map(|g| g.members.len())),
-        columns: &[Column::new(2, |v, row| {
-            v.group(row)?.members.get(row[1] as usize).map(text)
-        })],
+        columns: &[Column::new(2, |v, row| v.group(row)?.members.get(row[1] as usize).map(text))],
     },
 ];
 

@@ -38,9 +38,7 @@ macro_rules! tracked {
                 Column::new(2, |v, row| {
                     Some(text(&v.track(reference(v, row, $refs, Kind::$kind)?.id)?.name))
                 }),
-                Column::new(3, |v, row| {
-                    Some(int(reference(v, row, $refs, Kind::$kind)?.weight.0))
-                }),
+                Column::new(3, |v, row| Some(int(reference(v, row, $refs, Kind::$kind)?.weight.0))),
                 Column::new(4, |v, row| {
                     Some(truth(reference(v, row, $refs, Kind::$kind)?.reverse))
                 }),
@@ -72,9 +70,18 @@ macro_rules! tracked_interfaces {
     };
 }
 
-/// The objects of one kind: position in the table of tracks, and the object.
+/// The objects of one kind: position in the table of tracks, and the object. Scripts that nobody
+/// tracks are not run, and are none.
 fn objects<'a>(v: &View<'a>, kind: Kind) -> impl Iterator<Item = (usize, &'a TrackObject)> {
-    v.tracks.iter().enumerate().filter(move |(_, t)| Kind::of(&t.kind) == kind)
+    let vrrp = v.vrrp;
+    let used = move |n: usize| {
+        let is = |r: &TrackRef| r.id.index() == n;
+        kind != Kind::Script
+            || vrrp.instances.iter().any(|i| i.tracks.iter().any(is))
+            || vrrp.sync_groups.iter().any(|g| g.tracks.iter().any(is))
+    };
+    let all = v.tracks.iter().enumerate();
+    all.filter(move |(n, t)| Kind::of(&t.kind) == kind && used(*n))
 }
 
 fn object<'a>(v: &View<'a>, row: Row, kind: Kind) -> Option<(&'a TrackObject, Option<TrackNow>)> {
