@@ -1,6 +1,6 @@
 //! VRRP-MIB (RFC 2787): virtual routers of version 2.
 
-use crate::table::{Column, Module, Table, scalar};
+use crate::table::{Column, Keyed, Module, Table, scalar};
 use crate::value::{counter32, int, ip_address, truth};
 use crate::view::{Row, View};
 use agentx::Value;
@@ -18,7 +18,7 @@ pub fn knows(i: &VrrpInstance) -> bool {
     i.version == Version::V2 && i.family == Family::V4 && !i.vips.is_empty()
 }
 
-fn rows(v: &View<'_>) -> Vec<(Vec<u32>, Row)> {
+fn rows(v: &View<'_>) -> Keyed {
     let known = (0u32..).zip(&v.vrrp.instances).filter(|(_, i)| knows(i));
     known.map(|(n, i)| (vec![v.base_index(i), u32::from(i.vrid.get())], [n, 0, 0])).collect()
 }

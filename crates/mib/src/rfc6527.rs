@@ -1,7 +1,7 @@
 //! VRRPV3-MIB (RFC 6527): all virtual routers, those of version 2 too.
 
 use crate::rfc2787::{mac, state};
-use crate::table::{Column, Module, Table, scalar};
+use crate::table::{Column, Keyed, Module, Table, scalar};
 use crate::value::{counter32, counter64, gauge, int, octets, truth};
 use crate::view::{Row, View};
 use agentx::Value;
@@ -26,7 +26,7 @@ fn index(v: &View<'_>, i: &VrrpInstance) -> Vec<u32> {
     vec![v.base_index(i), u32::from(i.vrid.get()), inet_type(i.family)]
 }
 
-fn rows(v: &View<'_>) -> Vec<(Vec<u32>, Row)> {
+fn rows(v: &View<'_>) -> Keyed {
     (0u32..).zip(&v.vrrp.instances).map(|(n, i)| (index(v, i), [n, 0, 0])).collect()
 }
 

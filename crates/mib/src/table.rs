@@ -9,6 +9,9 @@ pub type Get = fn(&View<'_>, Row) -> Option<Value>;
 /// What setting a cell to a value changes.
 pub type Set = fn(&View<'_>, Row, &Value) -> Result<Change, SetError>;
 
+/// Rows with their indexes.
+pub type Keyed = Vec<(Vec<u32>, Row)>;
+
 /// A column.
 pub struct Column {
     /// Its number.
@@ -31,7 +34,7 @@ pub struct Table {
     /// OID of the entry below the MIB's root.
     pub entry: &'static [u32],
     /// Its rows with their indexes, in any order.
-    pub rows: fn(&View<'_>) -> Vec<(Vec<u32>, Row)>,
+    pub rows: fn(&View<'_>) -> Keyed,
     /// Its columns.
     pub columns: &'static [Column],
 }
@@ -45,17 +48,17 @@ pub struct Module {
 }
 
 /// The only row of scalars.
-pub fn scalar(_: &View<'_>) -> Vec<(Vec<u32>, Row)> {
+pub fn scalar(_: &View<'_>) -> Keyed {
     vec![(vec![0], [0; 3])]
 }
 
 /// Rows of a table that is indexed by the position of something.
-pub fn positions(count: usize) -> Vec<(Vec<u32>, Row)> {
+pub fn positions(count: usize) -> Keyed {
     (0..count as u32).map(|n| (vec![n + 1], [n, 0, 0])).collect()
 }
 
 /// Rows of a table that is indexed by two positions.
-pub fn pairs(outer: impl IntoIterator<Item = usize>) -> Vec<(Vec<u32>, Row)> {
+pub fn pairs(outer: impl IntoIterator<Item = usize>) -> Keyed {
     let rows = (0u32..)
         .zip(outer)
         .flat_map(|(a, count)| (0..count as u32).map(move |b| (vec![a + 1, b + 1], [a, b, 0])));

@@ -1,6 +1,6 @@
 //! The tables of all MIBs that are served, as one ordered tree.
 
-use crate::table::{Column, Module, Table};
+use crate::table::{Column, Keyed, Module, Table};
 use crate::view::{Row, View};
 use crate::{keepalived, rfc2787, rfc6527};
 use agentx::{Mib, Oid, SetError, Value, VarBind};
@@ -76,8 +76,6 @@ struct Leaf {
     table: usize,
     column: &'static Column,
 }
-
-type Keyed = Vec<(Vec<u32>, Row)>;
 
 /// The columns that are served, and the rows of each table once somebody asks for them: as long
 /// as configuration and snapshot are the same.

@@ -80,7 +80,7 @@ impl On {
 
     fn configure(&mut self, cx: &mut Cx<'_>, setup: &MonitorSetup) {
         let serving = serving(setup);
-        self.setup = Box::new(setup.clone());
+        *self.setup = setup.clone();
         self.rows = Rows::new(serving);
         self.answers.reconfigured();
         let capabilities = serving.subtrees();

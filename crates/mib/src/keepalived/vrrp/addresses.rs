@@ -1,6 +1,6 @@
 //! Virtual addresses; static ones as those of an instance 0.
 
-use crate::table::{Column, Table};
+use crate::table::{Column, Keyed, Table};
 use crate::value::{address, enabled, family, gauge, int, scope, text};
 use crate::view::{Row, View};
 use agentx::Value;
@@ -13,7 +13,7 @@ use types::Family;
 type Found<'a> = (&'a Address, bool, Option<PlaceNow>);
 
 /// Rows are named by the index of the MIB here: instance (0 is static), address.
-fn rows(v: &View<'_>) -> Vec<(Vec<u32>, Row)> {
+fn rows(v: &View<'_>) -> Keyed {
     let instances = v.vrrp.instances.iter().map(|i| i.vips.len() + i.evips.len());
     let counts = core::iter::once(v.vrrp.static_addresses.len()).chain(instances);
     let rows = (0u32..).zip(counts).flat_map(|(owner, count)| {

@@ -1,6 +1,6 @@
 //! Tracked objects, and who tracks them.
 
-use crate::table::{Column, Table, pairs, positions};
+use crate::table::{Column, Keyed, Table, pairs, positions};
 use crate::value::{gauge, int, text, truth};
 use crate::view::{Kind, Row, View, refs_of};
 use agentx::Value;
@@ -24,7 +24,7 @@ fn reference<'a>(v: &View<'a>, row: Row, refs: Refs, kind: Kind) -> Option<&'a T
     refs_of(v, refs(v, row), kind).get(row[1] as usize).copied()
 }
 
-fn count(v: &View<'_>, owners: usize, refs: Refs, kind: Kind) -> Vec<(Vec<u32>, Row)> {
+fn count(v: &View<'_>, owners: usize, refs: Refs, kind: Kind) -> Keyed {
     pairs((0..owners as u32).map(|n| refs_of(v, refs(v, [n, 0, 0]), kind).len()))
 }
 
