@@ -121,7 +121,6 @@ impl Links {
     }
 
     /// All interfaces, in no order.
-    /// All interfaces.
     pub fn all(&self) -> impl Iterator<Item = &Link> {
         self.links.values()
     }
