@@ -57,6 +57,15 @@ pub enum Input<'a> {
         /// Its number; 0 when there is none.
         value: i64,
     },
+    /// A manager gives a real server another weight, until the next reload.
+    Weight {
+        /// Place of the virtual server.
+        vs: usize,
+        /// Place of the real server in it.
+        rs: usize,
+        /// The weight, at most 65535.
+        weight: u32,
+    },
     /// A BFD session's state.
     Session {
         /// Its name.
@@ -65,6 +74,9 @@ pub enum Input<'a> {
         up: bool,
     },
 }
+
+/// Largest weight of a real server.
+const MAX_WEIGHT: u32 = 65_535;
 
 /// Facts that a configuration starts with.
 #[derive(Debug, Clone, Default)]
@@ -178,6 +190,17 @@ impl Node {
             }
             Input::Address { addr, present } => self.address(now, addr, present, out),
             Input::Track { track, value } => self.track(track, value, out),
+            Input::Weight { vs, rs, weight } => {
+                if let Some(at) = self.pools.get_mut(vs)
+                    && at.pool.set_weight(rs, weight.min(MAX_WEIGHT))
+                {
+                    // The next reload finds it changed, and puts it back.
+                    if let Some(config) = at.config.real_servers.get_mut(rs) {
+                        config.weight = weight.min(MAX_WEIGHT);
+                    }
+                    self.weigh(vs, rs, out);
+                }
+            }
             Input::Session { name, up } => self.session(name, up, out),
         }
         // Linear in the number of checkers: for large nodes left to tests.

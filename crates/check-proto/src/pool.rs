@@ -120,6 +120,11 @@ impl Server {
         }
     }
 
+    /// Its printed name.
+    pub fn label(&self) -> &Label {
+        &self.label
+    }
+
     /// Its address and port, which identify it in its pool.
     pub fn at(&self) -> (IpAddr, u16) {
         (self.addr, self.port)
@@ -307,6 +312,12 @@ impl Pool {
         if let Some(s) = self.servers.get(i) {
             self.notify_server(s, s.alive, Tone::Normal, cx);
         }
+    }
+
+    /// The configured weight of server `i` is another one from now on; whether there is one.
+    pub fn set_weight(&mut self, i: usize, weight: u32) -> bool {
+        let server = self.servers.get_mut(i);
+        server.map(|s| s.weight = weight).is_some()
     }
 
     /// The effective weight of server `i` is now `effective`.

@@ -37,6 +37,7 @@ pub fn virtual_server(weights: &[u32]) -> VirtualServer {
         smtp_alert: false,
         snmp_name: None,
         delay_loop: Duration::from_secs(10),
+        defaults: Defaults::default(),
         sorry_server: None,
         real_servers: (1..).zip(weights).map(|(n, w)| real_server(n, *w)).collect(),
     }

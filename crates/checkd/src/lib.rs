@@ -11,6 +11,7 @@ mod marks;
 mod pools;
 mod probes;
 mod report;
+mod snapshot;
 mod start;
 
 pub use main_loop::run;

@@ -274,7 +274,18 @@ impl Checker {
                 }
             }
             CoreToChecker::Dump(kind) => self.dump(kind),
-            CoreToChecker::Snapshot | CoreToChecker::Change(_) => {}
+            CoreToChecker::Snapshot => {
+                if let Some(pools) = &mut self.pools {
+                    let snapshot = CheckerToCore::Snapshot(Box::new(pools.snapshot()));
+                    self.say(snapshot);
+                }
+            }
+            CoreToChecker::Change(change) => {
+                if let Some(pools) = &mut self.pools {
+                    let world = &mut World { poll: &self.poll, report: &mut self.report };
+                    pools.change(change, world);
+                }
+            }
             CoreToChecker::Shutdown => self.leaving = true,
         }
     }

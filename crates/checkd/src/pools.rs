@@ -5,22 +5,27 @@ use crate::ipvs::Ipvs;
 use crate::marks::MarkTables;
 use crate::probes::{Fact, Probes, TlsClient};
 use crate::report::Report;
+use crate::snapshot::{self, Counters};
 use check_proto::action::{Action, CheckerId};
-use check_proto::event::{Event, Notify};
+use check_proto::event::{Event, Label, Notify};
 use check_proto::group;
 use check_proto::ipvs::ServiceKey;
-use check_proto::node::{Facts, Input, Node};
+use check_proto::node::{Facts, Input, Node, VsStatus};
+use check_proto::pool::Server;
 use check_proto::prepared::{Options, Prepared};
 use check_proto::probe::{self, Exit, Io};
 use core::time::Duration;
 use ipc::msg::checker::{Ask, CheckerSetup, Run, ScriptExit, Subject};
+use ipc::msg::snapshot::{Change as Managed, CheckerSnapshot, ServerNews};
 use ipc::msg::{Generation, TrackValue};
 use log::{debug, info};
+use model::global::Snmp;
 use model::{Global, Lvs};
 use rt::poll::{Loop, Ready};
 use rt::{Token, clock};
-use std::collections::{BTreeSet, VecDeque};
+use std::collections::{BTreeSet, HashMap, VecDeque};
 use std::mem;
+use std::sync::Arc;
 use types::{Mono, ScriptId, TrackId};
 
 /// What the pools act on besides IPVS.
@@ -43,6 +48,11 @@ pub(crate) struct Pools {
     actions: Vec<Action>,
     /// Facts that were known at once, to be told when what goes before is done.
     known: VecDeque<(CheckerId, u32, Known)>,
+    /// For managers.
+    counters: Counters,
+    snmp: Snmp,
+    /// Where each virtual server stands, by its label, where managers are told.
+    places: HashMap<usize, u32>,
     /// To be logged when IPVS is as it should be: a table of thousands has as many lines.
     untold: VecDeque<Event>,
 }
@@ -77,6 +87,9 @@ impl Pools {
             previous: Generation(0),
             actions: Vec::new(),
             known: VecDeque::new(),
+            counters: Counters::default(),
+            snmp: Snmp::default(),
+            places: HashMap::new(),
             untold: VecDeque::new(),
         }
     }
@@ -90,6 +103,8 @@ impl Pools {
         world: &mut World<'_>,
     ) {
         let now = clock::now();
+        self.snmp = setup.global.snmp.clone();
+        self.counters.forget();
         let options = Options::of(&setup.global);
         let marks = self.node.as_ref().and_then(Node::marks);
         let lvs = mem::take(&mut setup.lvs);
@@ -105,6 +120,7 @@ impl Pools {
             Some(node) => {
                 self.ipvs.reload(&setup.global);
                 node.reload(now, prepared, &values, &mut self.actions);
+                self.find_places();
                 self.carry_out(world);
             }
             None => {
@@ -113,6 +129,7 @@ impl Pools {
                 self.node =
                     Some(Node::new(now, prepared, facts, now.as_nanos(), &mut self.actions));
                 self.ipvs.begin();
+                self.find_places();
                 self.carry_out(world);
                 if let Some(node) = &self.node {
                     // What a predecessor died over while it took it away.
@@ -126,6 +143,56 @@ impl Pools {
             }
         }
         self.mark(&setup.global, now, world);
+    }
+
+    /// Where each virtual server stands, for managers.
+    fn find_places(&mut self) {
+        self.places.clear();
+        if self.snmp.traps
+            && self.snmp.checker
+            && let Some(node) = &self.node
+        {
+            let all = (0u32..).zip(node.virtual_servers());
+            self.places.extend(all.map(|(n, vs)| (address(vs.pool.label()), n)));
+        }
+    }
+
+    /// What is known at this moment.
+    pub fn snapshot(&mut self) -> CheckerSnapshot {
+        let Some(node) = &self.node else { return CheckerSnapshot::default() };
+        let (ipvs, counters) = (&mut self.ipvs, &mut self.counters);
+        let read = |vs: &VsStatus<'_>| ipvs.counted(vs.pool.services());
+        snapshot::take(node, counters, &self.snmp, self.generation, clock::now(), read)
+    }
+
+    /// Does what a manager asks for, unless it means another configuration.
+    pub fn change(&mut self, change: Managed, world: &mut World<'_>) {
+        let Managed::Weight { generation, vs, rs, weight } = change else { return };
+        if generation != self.generation {
+            return log::warn!(
+                "a weight set by SNMP comes too late: the configuration was reloaded"
+            );
+        }
+        let (vs, rs) = (vs as usize, rs as usize);
+        self.tell(Input::Weight { vs, rs, weight }, world);
+    }
+
+    /// What managers are told of a state.
+    fn news(&self, notify: &Notify) -> Option<ServerNews> {
+        let (vs, rs, up) = match notify {
+            Notify::Server { vs, rs, up, removed: false, .. } => (vs, Some(rs), *up),
+            Notify::Pool { vs, up, removed: false, .. } => (vs, None, *up),
+            _ => return None,
+        };
+        let place = *self.places.get(&address(vs))?;
+        let pool = self.node.as_ref()?.virtual_servers().nth(place as usize)?.pool;
+        let is = |s: &Server| rs.is_none_or(|rs| Arc::ptr_eq(rs, s.label()));
+        let rs = match rs {
+            Some(_) => Some(pool.servers().iter().position(is)? as u32),
+            None => None,
+        };
+        let alive = pool.servers().iter().filter(|s| s.is_alive()).count() as u32;
+        Some(ServerNews { generation: self.generation, vs: place, rs, up, alive })
     }
 
     /// Has packets marked for what runs now.
@@ -274,6 +341,10 @@ impl Pools {
                 self.probe(checker, attempt, action, world);
             }
             Action::Notify(notify) => {
+                let news = if self.places.is_empty() { None } else { self.news(&notify) };
+                if let Some(news) = news {
+                    world.report.ask(Ask::Tell(news));
+                }
                 if let Some((subject, up, script, removed)) = told(notify) {
                     let generation = if removed { self.previous } else { self.generation };
                     let ask = Ask::Notify { subject: subject.clone(), up, generation, script };
@@ -308,6 +379,11 @@ impl Pools {
             }
         }
     }
+}
+
+/// What tells labels apart.
+fn address(label: &Label) -> usize {
+    Arc::as_ptr(label).cast::<u8>() as usize
 }
 
 /// A file's number; anything else is none.

@@ -50,6 +50,7 @@ impl Core {
                 }
                 self.tell_monitor(Event::Server { subject, up });
             }
+            Ask::Tell(news) => self.tell_monitor(Event::ServerNews(news)),
             Ask::Mail { subject, body } => self.tell_monitor(Event::Mail { subject, body }),
         }
     }

@@ -189,3 +189,138 @@ fn columns_that_the_reference_has_wrong() {
     assert_eq!(get(&[7, 1, 47, 0, 1]), Value::text("100/200"));
     assert_eq!(get(&[7, 1, 54, 0, 2]), Value::Counter64(0x0001_0002_0003_0004));
 }
+
+/// Virtual servers as a configuration has them.
+fn servers() -> Lvs {
+    use model::lvs::{
+        CheckKind, Checker, Connect, Defaults, Forwarding, GroupEntry, Protocol, RealServer,
+        Scheduler, Service, VirtualServer, VirtualServerGroup,
+    };
+    let micros = types::Micros::from_secs;
+    let checker = Checker {
+        alpha: true,
+        retry: 7,
+        delay_before_retry: micros(2),
+        warmup: micros(3),
+        delay_loop: micros(4),
+        log_all_failures: false,
+        kind: CheckKind::Tcp(Connect { timeout: micros(5), ..Connect::default() }),
+    };
+    let real = |n, checkers| RealServer {
+        addr: [10, 2, 0, n].into(),
+        port: 80,
+        weight: 3,
+        forwarding: Forwarding::Dr,
+        inhibit_on_failure: false,
+        smtp_alert: true,
+        checkers,
+        rare: None,
+    };
+    let virtual_server = VirtualServer {
+        service: Service::Addr([10, 0, 0, 1].into(), 80),
+        family: Some(types::Family::V4),
+        protocol: Some(Protocol::Tcp),
+        scheduler: Scheduler::Wlc,
+        ops: false,
+        sched_flags: 0b10,
+        forwarding: Forwarding::Dr,
+        persistence_engine: None,
+        persistence_timeout: 0,
+        persistence_granularity: u32::MAX,
+        ha_suspend: false,
+        omega: false,
+        quorum: 2,
+        hysteresis: 0,
+        quorum_up: None,
+        quorum_down: None,
+        virtualhost: None,
+        smtp_alert: false,
+        snmp_name: Some("web".into()),
+        delay_loop: Duration::from_secs(60),
+        defaults: Defaults { retry: 1, ..Defaults::default() },
+        sorry_server: None,
+        real_servers: vec![real(1, vec![checker]), real(2, Vec::new())],
+    };
+    let range =
+        GroupEntry::Range { first: [10, 1, 0, 1].into(), last: [10, 1, 0, 9].into(), port: 80 };
+    let entries = vec![range, GroupEntry::Fwmark { mark: 9, family: None }];
+    Lvs {
+        virtual_servers: vec![virtual_server],
+        groups: vec![VirtualServerGroup { name: "G".into(), entries }],
+        ..Lvs::default()
+    }
+}
+
+/// The value of a cell below the check branch.
+fn check_cell(lvs: &Lvs, ids: &[u32]) -> Value {
+    let world = World::new(0, 0);
+    let rows = Rows::new(ALL);
+    let tree = Tree { rows: &rows, view: View { lvs, ..world.view() } };
+    tree.get(&Oid::new([&crate::keepalived::ROOT[..], &[3], ids].concat()))
+}
+
+#[test]
+fn a_real_server_is_paced_as_its_first_checker() {
+    let lvs = servers();
+    let pacing = |n| [43, 44, 45, 46].map(|column| check_cell(&lvs, &[4, 1, column, 1, n]));
+    assert_eq!(pacing(1), [7, 2, 3, 4].map(Value::Gauge));
+    assert_eq!(pacing(2), [1, 0, 0, 60].map(Value::Gauge));
+    assert_eq!(check_cell(&lvs, &[3, 1, 71, 1]), Value::text("web"));
+    // virtualServerSHPort, virtualServerSHFallback
+    assert_eq!(check_cell(&lvs, &[3, 1, 54, 1]), Value::Integer(1));
+    assert_eq!(check_cell(&lvs, &[3, 1, 53, 1]), Value::Integer(2));
+}
+
+#[test]
+fn members_of_groups_stand_as_they_are_written() {
+    let lvs = servers();
+    let kinds = [1, 2].map(|n| check_cell(&lvs, &[2, 1, 2, 1, n]));
+    assert_eq!(kinds, [3, 1].map(Value::Integer));
+    assert_eq!(check_cell(&lvs, &[2, 1, 3, 1, 2]), Value::Gauge(9));
+}
+
+#[test]
+fn weights_are_those_that_the_kernel_has() {
+    let (world, lvs) = (World::new(0, 0), servers());
+    let now = ipc::msg::snapshot::CheckerSnapshot::default();
+    let rows = Rows::new(ALL);
+    let view = View { lvs: &lvs, checker_now: Some(&now), ..world.view() };
+    let tree = Tree { rows: &rows, view };
+    let name = Oid::new([&crate::keepalived::ROOT[..], &[3, 4, 1, 7, 1, 2]].concat());
+    let set = |value| tree.change(&VarBind::new(name.clone(), value));
+    let change = Change::Weight { generation: now.generation, vs: 0, rs: 1, weight: 9 };
+    assert_eq!(set(Value::Integer(9)), Ok(change));
+    assert_eq!(set(Value::Integer(-1)), Err(SetError::WrongValue));
+    assert_eq!(set(Value::Integer(65_536)), Err(SetError::WrongValue));
+    assert_eq!(set(Value::Null), Err(SetError::WrongType));
+}
+
+/// The objects that managers look for, in their order.
+#[test]
+fn notifications_of_servers_name_server_quorum_and_counts() {
+    let (mut world, lvs) = (World::new(0, 0), servers());
+    world.global.snmp.traps = true;
+    world.global.snmp.checker = true;
+    let view = View { lvs: &lvs, ..world.view() };
+    let news = |rs| ipc::msg::snapshot::ServerNews {
+        generation: Default::default(),
+        vs: 0,
+        rs,
+        up: true,
+        alive: 1,
+    };
+    let columns = |rs| -> Vec<Vec<u32>> {
+        let trap = crate::traps::of_server(&view, &news(rs)).unwrap();
+        let below = |b: &VarBind| b.name.below(&crate::keepalived::ROOT).unwrap().to_vec();
+        trap.objects.iter().map(below).collect()
+    };
+    let vs = |column| vec![3, 3, 1, column];
+    let rs = |column| vec![3, 4, 1, column];
+    let identity = [vs(2), vs(5), vs(6), vs(7), vs(8)];
+    let counts = [vs(21), vs(20), vec![1, 2, 0]];
+    let server = [&[rs(3), rs(4), rs(5), rs(6)], &identity[..], &counts[..]].concat();
+    assert_eq!(columns(Some(1)), server);
+    assert_eq!(columns(None), [&identity[..], &[vs(23), vs(22)], &counts[..]].concat());
+    let nobody = crate::traps::of_server(&view, &news(Some(7)));
+    assert_eq!(nobody, None);
+}

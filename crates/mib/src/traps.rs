@@ -1,13 +1,17 @@
 //! Notifications: which there are of some news, with their objects, and the line that is logged.
 
 use crate::keepalived::ROOT;
+use crate::keepalived::check::service_type;
 use crate::rfc2787;
 use crate::rfc6527::inet_type;
-use crate::value::{int, ip_address, octets, text};
+use crate::value::{address, family, gauge, int, ip_address, octets, text, truth};
 use crate::view::View;
 use agentx::{Oid, Value, VarBind};
+use ipc::msg::snapshot::ServerNews;
 use ipc::msg::vrrp::{News, NotifyState, SubjectKind};
 use model::VrrpInstance;
+use model::lvs::{Protocol, Service, VirtualServer};
+use types::Family;
 
 /// A notification.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -42,6 +46,56 @@ fn state(v: NotifyState) -> Value {
         NotifyState::Stop => 5,
         NotifyState::Deleted => 6,
     })
+}
+
+/// What identifies a virtual server in a notification.
+fn identity(vs: &VirtualServer) -> Vec<VarBind> {
+    let mut objects = vec![object(&[3, 3, 1, 2], service_type(&vs.service))];
+    match &vs.service {
+        Service::Group(name, _) => objects.push(object(&[3, 3, 1, 3], text(name))),
+        Service::Fwmark(mark) => objects.push(object(&[3, 3, 1, 4], gauge(*mark))),
+        Service::Addr(addr, port) => {
+            objects.push(object(&[3, 3, 1, 5], family(Family::of(*addr))));
+            objects.push(object(&[3, 3, 1, 6], address(*addr)));
+            objects.push(object(&[3, 3, 1, 7], gauge(*port)));
+        }
+    }
+    // tcp(1), and udp(2) for all else.
+    let tcp = vs.protocol == Some(Protocol::Tcp);
+    objects.push(object(&[3, 3, 1, 8], truth(tcp)));
+    objects
+}
+
+/// What managers are told of a virtual or real server.
+pub fn of_server(v: &View<'_>, news: &ServerNews) -> Option<Trap> {
+    let snmp = &v.global.snmp;
+    let vs = v.lvs.virtual_servers.get(news.vs as usize).filter(|_| snmp.traps && snmp.checker)?;
+    let counts = [
+        object(&[3, 3, 1, 21], gauge(news.alive)),
+        object(&[3, 3, 1, 20], gauge(vs.real_servers.len() as u64)),
+        router_id(v),
+    ];
+    let Some(rs) = news.rs else {
+        // virtualServerQuorumStateChange
+        let mut objects = identity(vs);
+        objects.push(object(&[3, 3, 1, 23], truth(news.up)));
+        objects.push(object(&[3, 3, 1, 22], gauge(vs.quorum)));
+        objects.extend(counts);
+        let line = "Sending SNMP notification of a quorum".to_owned();
+        return Some(Trap { oid: own(&[3, 5, 0, 2]), objects, line });
+    };
+    // realServerStateChange
+    let rs = vs.real_servers.get(rs as usize)?;
+    let mut objects = vec![
+        object(&[3, 4, 1, 3], family(Family::of(rs.addr))),
+        object(&[3, 4, 1, 4], address(rs.addr)),
+        object(&[3, 4, 1, 5], gauge(rs.port)),
+        object(&[3, 4, 1, 6], truth(news.up)),
+    ];
+    objects.extend(identity(vs));
+    objects.extend(counts);
+    let line = "Sending SNMP notification of a real server".to_owned();
+    Some(Trap { oid: own(&[3, 5, 0, 1]), objects, line })
 }
 
 const RFC2787: [u32; 7] = [1, 3, 6, 1, 2, 1, 68];

@@ -195,10 +195,32 @@ pub struct VirtualServer {
     pub snmp_name: Option<String>,
     /// Interval of its checks, for MISC_CHECK's timeout.
     pub delay_loop: Duration,
+    /// What its real servers and their checkers take from it, for SNMP.
+    pub defaults: Defaults,
     /// Fallback server.
     pub sorry_server: Option<SorryServer>,
     /// Real servers, in configuration order.
     pub real_servers: Vec<RealServer>,
+}
+
+/// What real servers take from their virtual server unless they say otherwise; what is not given
+/// there is zero.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize, Deserialize)]
+pub struct Defaults {
+    /// `alpha`.
+    pub alpha: bool,
+    /// `inhibit_on_failure`.
+    pub inhibit: bool,
+    /// `weight`.
+    pub weight: u32,
+    /// `retry`.
+    pub retry: u32,
+    /// `delay_before_retry`.
+    pub delay_before_retry: Micros,
+    /// `warmup`.
+    pub warmup: Micros,
+    /// `connect_timeout`.
+    pub connect_timeout: Micros,
 }
 
 /// `sorry_server`.

@@ -9,14 +9,14 @@
 mod convert;
 mod settings;
 
-use check_proto::ipvs::{Entry, IpvsOp, ServiceKey, Table, reconcile};
+use check_proto::ipvs::{DestKey, Entry, IpvsOp, ServiceKey, Table, reconcile};
 use check_proto::text;
 use core::time::Duration;
 use log::{debug, error, info, warn};
 use model::Global;
 use netlink::IpvsSocket;
 use netlink::batch::{Outcome, Pace, Seq};
-use netlink::ipvs::NO_SERVICE;
+use netlink::ipvs::{NO_SERVICE, Stats};
 use rt::clock;
 use settings::Settings;
 use std::collections::{BTreeMap, BTreeSet, HashSet, VecDeque};
@@ -70,6 +70,15 @@ pub struct Ipvs {
     told: HashSet<String>,
     settings: Settings,
     wanted: model::global::Ipvs,
+}
+
+/// What the kernel has counted for a service.
+#[derive(Debug)]
+pub struct Counted {
+    /// For all of it.
+    pub stats: Stats,
+    /// For each destination: its connections (active, inactive, persistent), and its traffic.
+    pub dests: Vec<(DestKey, [u32; 3], Stats)>,
 }
 
 impl Ipvs {
@@ -230,6 +239,24 @@ impl Ipvs {
             self.waits = Backoff::NONE;
             self.told.clear();
         }
+    }
+
+    /// What the kernel has counted for services, as far as it has them.
+    pub fn counted(&mut self, services: &[ServiceKey]) -> Vec<Counted> {
+        if !self.is_there() {
+            return Vec::new();
+        }
+        let mut all = Vec::with_capacity(services.len());
+        for key in services {
+            let key = convert::service_key(key);
+            let Ok(service) = self.socket.service(&key) else { continue };
+            let dests = self.socket.dests(&key).unwrap_or_default();
+            let dest = |e: &netlink::ipvs::Entry| {
+                (DestKey { addr: e.key.addr, port: e.key.port }, e.connections, e.stats)
+            };
+            all.push(Counted { stats: service.stats, dests: dests.iter().map(dest).collect() });
+        }
+        all
     }
 
     /// What was to be added or changed and has not been is forgotten: the daemon stops.

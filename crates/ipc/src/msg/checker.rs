@@ -1,6 +1,6 @@
 //! Between core and the checker role.
 
-use super::snapshot::{Change, CheckerSnapshot};
+use super::snapshot::{Change, CheckerSnapshot, ServerNews};
 use super::{Dump, Generation, Hello, LogSetup, TrackValue};
 use core::time::Duration;
 use model::{Global, Lvs, TrackObject};
@@ -112,6 +112,8 @@ pub enum Ask {
         /// The script.
         script: Option<ScriptId>,
     },
+    /// Tell managers; only with `enable_traps`.
+    Tell(ServerNews),
     /// Send a mail.
     Mail {
         /// Without the router id.

@@ -4,7 +4,7 @@
 //! Core never waits for it: a configuration is handed over, not negotiated, and events that it
 //! does not read are counted as lost.
 
-use super::snapshot::{Change, CheckerSnapshot, VrrpSnapshot};
+use super::snapshot::{Change, CheckerSnapshot, ServerNews, VrrpSnapshot};
 use super::vrrp::{News, NotifyState, SubjectKind};
 use super::{Generation, Hello, LogSetup, checker};
 use model::vrrp::{Auth, AuthHmac};
@@ -100,6 +100,8 @@ pub enum Event {
         /// Its state.
         up: bool,
     },
+    /// The same for managers, with `enable_traps` only.
+    ServerNews(ServerNews),
     /// The checker role has something to mail.
     Mail {
         /// Without the router id.

@@ -211,6 +211,22 @@ pub struct RealNow {
     pub stats: DestNow,
 }
 
+/// What managers are told of a virtual or real server; named by their place in the configuration
+/// of `generation`.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+pub struct ServerNews {
+    /// Which configuration.
+    pub generation: Generation,
+    /// The virtual server.
+    pub vs: u32,
+    /// The real server of it that changed; `None` when its quorum did.
+    pub rs: Option<u32>,
+    /// The new state.
+    pub up: bool,
+    /// Real servers of it that are alive.
+    pub alive: u32,
+}
+
 /// IPVS counters and rates.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize, Deserialize)]
 #[allow(missing_docs)] // the kernel's own names

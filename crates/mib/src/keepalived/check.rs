@@ -7,12 +7,12 @@ use agentx::{SetError, Value};
 use core::net::IpAddr;
 use ipc::msg::snapshot::{Change, DestNow, RealNow, StatsNow, VirtualNow};
 use model::lvs::{
-    Checker, Forwarding, GroupEntry, Protocol, RealServer, Scheduler, Service, SorryServer, Tunnel,
-    TunnelCsum, VirtualServer,
+    Defaults, Forwarding, GroupEntry, Protocol, RealServer, Scheduler, Service, SorryServer,
+    Tunnel, TunnelCsum, VirtualServer,
 };
 use types::{Family, Micros};
 
-fn virtual_server<'a>(v: &View<'a>, row: Row) -> Option<&'a VirtualServer> {
+pub fn virtual_server<'a>(v: &View<'a>, row: Row) -> Option<&'a VirtualServer> {
     v.lvs.virtual_servers.get(row[0] as usize)
 }
 
@@ -62,11 +62,6 @@ fn dest(v: &View<'_>, row: Row) -> Option<DestNow> {
     }
 }
 
-/// The first checker tells how a real server is checked.
-fn checker<'a>(v: &View<'a>, row: Row) -> Option<&'a Checker> {
-    real(v, row)?.checkers.first()
-}
-
 fn group_entry<'a>(v: &View<'a>, row: Row) -> Option<&'a GroupEntry> {
     v.lvs.groups.get(row[0] as usize)?.entries.get(row[1] as usize)
 }
@@ -76,6 +71,11 @@ fn range(v: &View<'_>, row: Row) -> Option<(IpAddr, IpAddr, u16)> {
         GroupEntry::Range { first, last, port } => Some((*first, *last, *port)),
         GroupEntry::Fwmark { .. } => None,
     }
+}
+
+/// A threshold; 0 is none.
+fn some(v: u32) -> Option<Value> {
+    (v != 0).then(|| gauge(v))
 }
 
 fn seconds(m: Micros) -> Value {
@@ -165,23 +165,62 @@ pub fn service_type(v: &Service) -> Value {
 }
 
 /// The family of a virtual server, as far as it is known.
-fn vs_family(vs: &VirtualServer) -> Option<Family> {
+pub fn vs_family(vs: &VirtualServer) -> Option<Family> {
     match vs.service {
         Service::Addr(addr, _) => Some(Family::of(addr)),
         _ => vs.family,
     }
 }
 
-fn persistent(v: &View<'_>, row: Row, wanted: Family) -> Option<u32> {
+fn granularity(v: &View<'_>, row: Row, wanted: Family) -> Option<u32> {
     let vs = virtual_server(v, row)?;
-    let persists = vs.persistence_timeout > 0 && vs_family(vs)? == wanted;
-    persists.then_some(vs.persistence_granularity)
+    (vs_family(vs)? == wanted).then_some(vs.persistence_granularity)
 }
 
-fn flag(v: &View<'_>, row: Row, bit: u8, only: &[Scheduler]) -> Option<Value> {
+/// A flag of the scheduler, of which each means something else to each.
+fn flag(v: &View<'_>, row: Row, bit: u8) -> Option<Value> {
+    Some(truth(virtual_server(v, row)?.sched_flags & (1 << bit) != 0))
+}
+
+fn defaults(v: &View<'_>, row: Row) -> Option<Defaults> {
+    Some(virtual_server(v, row)?.defaults)
+}
+
+/// How a real server is checked: as its first checker is, or as one would be.
+fn pacing(v: &View<'_>, row: Row) -> Option<Pacing> {
     let vs = virtual_server(v, row)?;
-    let applies = only.is_empty() || only.contains(&vs.scheduler);
-    applies.then(|| truth(vs.sched_flags & (1 << bit) != 0))
+    let d = vs.defaults;
+    Some(match server(v, row)? {
+        Server::Sorry(_) => Pacing::default(),
+        Server::Real(rs) => match rs.checkers.first() {
+            Some(c) => Pacing {
+                alpha: c.alpha,
+                retry: c.retry,
+                delay_before_retry: c.delay_before_retry,
+                warmup: c.warmup,
+                delay_loop: c.delay_loop,
+                timeout: c.kind.connect().map_or(d.connect_timeout, |c| c.timeout),
+            },
+            None => Pacing {
+                alpha: d.alpha,
+                retry: d.retry,
+                delay_before_retry: d.delay_before_retry,
+                warmup: d.warmup,
+                delay_loop: vs.delay_loop.into(),
+                timeout: d.connect_timeout,
+            },
+        },
+    })
+}
+
+#[derive(Default)]
+struct Pacing {
+    alpha: bool,
+    retry: u32,
+    delay_before_retry: Micros,
+    warmup: Micros,
+    delay_loop: Micros,
+    timeout: Micros,
 }
 
 /// A column of a virtual server's counters.
@@ -277,11 +316,11 @@ pub static TABLES: &[Table] = &[
                 let d = v.global.ipvs.sync_daemon.as_ref()?;
                 let followed =
                     v.vrrp.instances.iter().find(|i| Some(&i.name) == d.instance.as_ref());
-                Some(gauge(d.id.or(followed.map(|i| i.vrid.get()))?))
+                Some(int(d.id.or(followed.map(|i| i.vrid.get()))?))
             }),
-            Column::new(5, |v, _| v.global.ipvs.sync_daemon.as_ref()?.maxlen.map(gauge)),
-            Column::new(6, |v, _| v.global.ipvs.sync_daemon.as_ref()?.port.map(gauge)),
-            Column::new(7, |v, _| v.global.ipvs.sync_daemon.as_ref()?.ttl.map(gauge)),
+            Column::new(5, |v, _| v.global.ipvs.sync_daemon.as_ref()?.maxlen.map(int)),
+            Column::new(6, |v, _| v.global.ipvs.sync_daemon.as_ref()?.port.map(int)),
+            Column::new(7, |v, _| v.global.ipvs.sync_daemon.as_ref()?.ttl.map(int)),
             Column::new(8, |v, _| {
                 let group = v.global.ipvs.sync_daemon.as_ref()?.group?;
                 Some(family(Family::of(group)))
@@ -294,9 +333,9 @@ pub static TABLES: &[Table] = &[
         entry: &[7],
         rows: scalar,
         columns: &[
-            Column::new(1, |v, _| Some(gauge(v.global.ipvs.timeout_tcp.unwrap_or(0)))),
-            Column::new(2, |v, _| Some(gauge(v.global.ipvs.timeout_tcpfin.unwrap_or(0)))),
-            Column::new(3, |v, _| Some(gauge(v.global.ipvs.timeout_udp.unwrap_or(0)))),
+            Column::new(1, |v, _| Some(int(v.global.ipvs.timeout_tcp.unwrap_or(0)))),
+            Column::new(2, |v, _| Some(int(v.global.ipvs.timeout_tcpfin.unwrap_or(0)))),
+            Column::new(3, |v, _| Some(int(v.global.ipvs.timeout_udp.unwrap_or(0)))),
         ],
     },
 ];
@@ -311,10 +350,7 @@ static VIRTUAL: &[Column] = &[
         Service::Fwmark(mark) => Some(gauge(mark)),
         _ => None,
     }),
-    Column::new(5, |v, row| match virtual_server(v, row)?.service {
-        Service::Addr(addr, _) => Some(family(Family::of(addr))),
-        _ => None,
-    }),
+    Column::new(5, |v, row| vs_family(virtual_server(v, row)?).map(family)),
     Column::new(6, |v, row| match virtual_server(v, row)?.service {
         Service::Addr(addr, _) => Some(address(addr)),
         _ => None,
@@ -342,14 +378,11 @@ static VIRTUAL: &[Column] = &[
         (timeout > 0).then(|| gauge(timeout))
     }),
     Column::new(15, |v, row| {
-        persistent(v, row, Family::V4).map(|mask| address(IpAddr::V4(mask.into())))
+        granularity(v, row, Family::V4).map(|mask| address(IpAddr::V4(mask.into())))
     }),
     Column::new(16, |v, row| Some(gauge(virtual_server(v, row)?.delay_loop.as_secs()))),
     Column::new(17, |v, row| Some(truth(virtual_server(v, row)?.ha_suspend))),
-    Column::new(18, |v, row| {
-        let real = virtual_server(v, row)?.real_servers.first();
-        Some(enabled(real.and_then(|r| r.checkers.first()).is_some_and(|c| c.alpha)))
-    }),
+    Column::new(18, |v, row| Some(enabled(defaults(v, row)?.alpha))),
     Column::new(19, |v, row| Some(enabled(virtual_server(v, row)?.omega))),
     Column::new(20, |v, row| Some(gauge(virtual_server(v, row)?.real_servers.len() as u64))),
     Column::new(21, |v, row| {
@@ -385,19 +418,28 @@ static VIRTUAL: &[Column] = &[
     vs_stat!(48, high, in_bps),
     vs_stat!(49, low, out_bps),
     vs_stat!(50, high, out_bps),
-    Column::new(51, |v, row| persistent(v, row, Family::V6).map(gauge)),
-    // Hashing is not what the model keeps of a service: it is never off.
-    Column::new(53, |v, row| flag(v, row, 0, &[Scheduler::Sh])),
-    Column::new(54, |v, row| flag(v, row, 1, &[Scheduler::Sh])),
-    Column::new(55, |v, row| flag(v, row, 2, &[])),
-    Column::new(60, |v, row| Some(int(virtual_server(v, row)?.real_servers.first()?.weight))),
+    Column::new(51, |v, row| granularity(v, row, Family::V6).map(gauge)),
+    // IP_VS_SVC_F_HASHED is the kernel's own.
+    Column::new(52, |v, row| virtual_server(v, row).map(|_| truth(false))),
+    Column::new(53, |v, row| flag(v, row, 0)),
+    Column::new(54, |v, row| flag(v, row, 1)),
+    Column::new(55, |v, row| flag(v, row, 2)),
+    // remove(1), inhibit(2)
+    Column::new(56, |v, row| Some(enabled(!defaults(v, row)?.inhibit))),
+    Column::new(57, |v, row| Some(gauge(defaults(v, row)?.retry))),
+    Column::new(58, |v, row| Some(seconds(defaults(v, row)?.delay_before_retry))),
+    Column::new(59, |v, row| Some(seconds(defaults(v, row)?.warmup))),
+    Column::new(60, |v, row| Some(int(defaults(v, row)?.weight))),
     Column::new(61, |v, row| Some(enabled(virtual_server(v, row)?.smtp_alert))),
-    Column::new(62, |v, row| flag(v, row, 0, &[Scheduler::Mh])),
-    Column::new(63, |v, row| flag(v, row, 1, &[Scheduler::Mh])),
+    Column::new(62, |v, row| flag(v, row, 0)),
+    Column::new(63, |v, row| flag(v, row, 1)),
     Column::new(64, |v, row| {
         let delay = virtual_server(v, row)?.delay_loop;
         Some(micros(Micros::from(delay)))
     }),
+    Column::new(65, |v, row| Some(micros(defaults(v, row)?.delay_before_retry))),
+    Column::new(66, |v, row| Some(micros(defaults(v, row)?.warmup))),
+    Column::new(67, |v, row| Some(micros(defaults(v, row)?.connect_timeout))),
     Column::new(68, |v, row| tunnel_type(virtual_server(v, row)?.forwarding)),
     Column::new(69, |v, row| tunnel_port(virtual_server(v, row)?.forwarding)),
     Column::new(70, |v, row| tunnel_csum(virtual_server(v, row)?.forwarding)),
@@ -451,8 +493,8 @@ static REAL: &[Column] = &[
         },
         set: Some(set_weight),
     },
-    Column::new(8, |v, row| Some(gauge(real(v, row)?.uthreshold()))),
-    Column::new(9, |v, row| Some(gauge(real(v, row)?.lthreshold()))),
+    Column::new(8, |v, row| some(real(v, row)?.uthreshold())),
+    Column::new(9, |v, row| some(real(v, row)?.lthreshold())),
     // remove(1), inhibit(2)
     Column::new(10, |v, row| Some(enabled(!real(v, row)?.inhibit_on_failure))),
     Column::new(11, |v, row| v.script(real(v, row)?.notify_up()).map(text)),
@@ -494,16 +536,18 @@ static REAL: &[Column] = &[
         }))
     }),
     Column::new(41, |v, row| real(v, row)?.virtualhost().map(text)),
-    Column::new(42, |v, row| Some(enabled(checker(v, row)?.alpha))),
-    Column::new(43, |v, row| Some(gauge(checker(v, row)?.retry))),
-    Column::new(44, |v, row| Some(seconds(checker(v, row)?.delay_before_retry))),
-    Column::new(45, |v, row| Some(seconds(checker(v, row)?.warmup))),
-    Column::new(46, |v, row| Some(seconds(checker(v, row)?.delay_loop))),
-    Column::new(47, |v, row| Some(enabled(real(v, row)?.smtp_alert))),
-    Column::new(48, |v, row| Some(micros(checker(v, row)?.delay_before_retry))),
-    Column::new(49, |v, row| Some(micros(checker(v, row)?.warmup))),
-    Column::new(50, |v, row| Some(micros(checker(v, row)?.delay_loop))),
-    Column::new(51, |v, row| Some(micros(checker(v, row)?.kind.connect()?.timeout))),
+    Column::new(42, |v, row| Some(enabled(pacing(v, row)?.alpha))),
+    Column::new(43, |v, row| Some(gauge(pacing(v, row)?.retry))),
+    Column::new(44, |v, row| Some(seconds(pacing(v, row)?.delay_before_retry))),
+    Column::new(45, |v, row| Some(seconds(pacing(v, row)?.warmup))),
+    Column::new(46, |v, row| Some(seconds(pacing(v, row)?.delay_loop))),
+    Column::new(47, |v, row| {
+        Some(enabled(matches!(server(v, row)?, Server::Real(rs) if rs.smtp_alert)))
+    }),
+    Column::new(48, |v, row| Some(micros(pacing(v, row)?.delay_before_retry))),
+    Column::new(49, |v, row| Some(micros(pacing(v, row)?.warmup))),
+    Column::new(50, |v, row| Some(micros(pacing(v, row)?.delay_loop))),
+    Column::new(51, |v, row| Some(micros(pacing(v, row)?.timeout))),
     Column::new(52, |v, row| tunnel_type(real(v, row)?.forwarding)),
     Column::new(53, |v, row| tunnel_port(real(v, row)?.forwarding)),
     Column::new(54, |v, row| tunnel_csum(real(v, row)?.forwarding)),

@@ -1,6 +1,6 @@
 //! KEEPALIVED-MIB, enterprises.9586.100.5.
 
-mod check;
+pub mod check;
 mod global;
 mod vrrp;
 

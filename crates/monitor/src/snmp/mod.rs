@@ -227,6 +227,9 @@ impl Subsystem for Snmp {
             Event::Vrrp { kind, name, news, .. } => {
                 traps::of_vrrp(&on.view(cx.now), *kind, name, news)
             }
+            Event::ServerNews(news) if news.generation == on.setup.generation => {
+                traps::of_server(&on.view(cx.now), news).into_iter().collect()
+            }
             _ => return,
         };
         on.notify(cx, traps);

@@ -126,7 +126,8 @@ pub static AGENTS: &[Keyword] = &[
         .acted(),
     kw("enable_snmp_checker", "SNMP: KEEPALIVED-MIB, checkers.")
         .default("off")
-        .set(|cx, _| cx.build.config.global.snmp.checker = true),
+        .set(|cx, _| cx.build.config.global.snmp.checker = true)
+        .acted(),
     kw(
         "snmp_vs_stats_update_interval",
         "Age in seconds at which virtual server counters are read anew.",
@@ -135,13 +136,15 @@ pub static AGENTS: &[Keyword] = &[
     .default("5")
     .since("2.3")
     .invalid("snmp_vs_stats_update_interval '{}' is invalid")
-    .set(|cx, a| cx.build.config.global.snmp.vs_stats_interval = a.secs(0)),
+    .set(|cx, a| cx.build.config.global.snmp.vs_stats_interval = a.secs(0))
+    .acted(),
     kw("snmp_rs_stats_update_interval", "The same of real servers.")
         .args(&[secs(1_000, 30_000_000)])
         .default("as virtual servers")
         .since("2.3")
         .invalid("snmp_rs_stats_update_interval '{}' is invalid")
-        .set(|cx, a| cx.build.config.global.snmp.rs_stats_interval = a.opt_secs(0)),
+        .set(|cx, a| cx.build.config.global.snmp.rs_stats_interval = a.opt_secs(0))
+        .acted(),
     kw("enable_dbus", "Offer instances, their states and commands on the system bus of D-Bus.")
         .default("off")
         .acted()

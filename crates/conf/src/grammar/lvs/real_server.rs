@@ -86,6 +86,7 @@ static KEYWORDS: &[Keyword] = &[
         .missing("{kw} needs a name")
         .set(|cx, a| cx.build.lvs.rs.rare().virtualhost = a.opt_string(0)),
     kw("snmp_name", "Name in SNMP.")
+        .acted()
         .args(&[word("NAME")])
         .missing("{kw} takes one name - ignoring")
         .refuse_extra("{kw} takes one name - ignoring")

@@ -157,6 +157,7 @@ pub static VIRTUAL_SERVER: Block = Block::new(
             .default("smtp_alert_checker, else smtp_alert of global_defs, else off")
             .set(|cx, a| cx.build.lvs.vs.smtp_alert = Some(a.flag(0))),
         kw("snmp_name", "Name in SNMP.")
+            .acted()
             .args(&[word("NAME")])
             .missing("{kw} takes one name - ignoring")
             .refuse_extra("{kw} takes one name - ignoring")

@@ -3,7 +3,7 @@
 
 use core::time::Duration;
 
-use model::lvs::{CheckKind, Checker, Forwarding, RealServer};
+use model::lvs::{CheckKind, Checker, Defaults, Forwarding, RealServer};
 
 use super::check::Check;
 use super::real::RsDraft;
@@ -34,6 +34,19 @@ impl Inherited {
         delay_before_retry: None,
         weight: Some(1),
     };
+
+    /// The same for the model; what is not given is zero.
+    pub fn defaults(&self) -> Defaults {
+        Defaults {
+            alpha: self.alpha.unwrap_or_default(),
+            inhibit: self.inhibit_on_failure.unwrap_or_default(),
+            weight: self.weight.unwrap_or_default(),
+            retry: self.retry.unwrap_or_default(),
+            delay_before_retry: self.delay_before_retry.unwrap_or_default().into(),
+            warmup: self.warmup.unwrap_or_default().into(),
+            connect_timeout: self.connect_timeout.unwrap_or_default().into(),
+        }
+    }
 
     /// These settings, those that are not given from `outer`.
     pub fn or(&self, outer: &Inherited) -> Inherited {

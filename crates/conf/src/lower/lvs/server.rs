@@ -329,6 +329,7 @@ pub(crate) fn close(cx: &mut Cx<'_>) {
         smtp_alert: false,
         snmp_name: vs.snmp_name,
         delay_loop: inherited.delay_loop.unwrap_or_default(),
+        defaults: inherited.defaults(),
         sorry_server: vs.sorry.map(|s| s.build(method)),
         real_servers: servers,
     };
