@@ -59,7 +59,7 @@ impl Alerts {
             }
             // The checker role has decided by its part of the configuration.
             Event::Mail { subject, body } => Some(self.alert(subject, body.clone())),
-            Event::Vrrp { .. } | Event::Server { .. } => None,
+            Event::Vrrp { .. } | Event::Server { .. } | Event::ServerNews(_) => None,
         }
     }
 

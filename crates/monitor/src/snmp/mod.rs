@@ -292,7 +292,7 @@ impl Subsystem for Snmp {
         }
     }
 
-    fn leave(&mut self, _cx: &mut Cx<'_>) {
+    fn leave(&mut self, _cx: &mut Cx<'_>, _until: Mono) {
         self.leaving = true;
     }
 
