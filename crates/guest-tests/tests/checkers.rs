@@ -152,13 +152,15 @@ fn tcp_check(subject: &Subject) -> Result<()> {
 }
 
 fn nginx(host: &Host, folder: &Folder, name: &str, server: &str) -> Result<Server> {
-    let pid = folder.path(&format!("{name}.pid"));
+    let (at, pid) = (folder.0.display(), folder.path(&format!("{name}.pid")));
+    // Its usual folders may be there or not, and may not be given away in a guest.
     let config = folder.file(
         name,
         &format!(
             "daemon off;\nmaster_process off;\nworker_processes 1;\npid {pid};\nerror_log {pid}.log;\nevents {{}}\n\
-             http {{\naccess_log off;\nserver {{\n{server}\nroot {};\n}}\n}}\n",
-            folder.0.display()
+             http {{\naccess_log off;\nclient_body_temp_path {at}/body;\nproxy_temp_path {at}/proxy;\n\
+             fastcgi_temp_path {at}/fastcgi;\nuwsgi_temp_path {at}/uwsgi;\nscgi_temp_path {at}/scgi;\n\
+             server {{\n{server}\nroot {at};\n}}\n}}\n",
         ),
     )?;
     Server::start(host, "nginx", &["-c", &config])
