@@ -7,7 +7,7 @@ use crate::action::Action;
 use crate::fib::FibEntry;
 use core::net::Ipv4Addr;
 use model::net::{Address, Route, Rule};
-use std::collections::HashSet;
+use std::collections::{HashMap, HashSet};
 use std::sync::Arc;
 use types::Prefix;
 
@@ -33,7 +33,13 @@ pub fn is_alike(a: &Address, b: &Address) -> bool {
 pub fn keep_what_moves(actions: &mut Vec<Action>, from: usize) {
     let mut tail = actions.split_off(from.min(actions.len()));
     let (mut addresses, mut entries) = (HashSet::new(), HashSet::new());
-    let mut elements = HashSet::new();
+    // How each element is before, and how it is to be.
+    let mut elements: HashMap<_, (bool, bool)> = HashMap::new();
+    for action in &tail {
+        if let Action::Rule { element, wanted } = action {
+            elements.entry(element.clone()).or_insert((!wanted, *wanted)).1 = *wanted;
+        }
+    }
     let mut kept = Vec::with_capacity(tail.len());
     for action in tail.iter().rev() {
         kept.push(match action {
@@ -51,11 +57,16 @@ pub fn keep_what_moves(actions: &mut Vec<Action>, from: usize) {
                 true
             }
             Action::DelFib { entry, ways, .. } => !entries.contains(&(as_kernel_has(entry), ways)),
-            Action::Rule { element, wanted: true } => {
-                elements.insert(element);
-                true
-            }
-            Action::Rule { element, wanted: false } => !elements.contains(element),
+            Action::Rule { element, .. } => match elements.get_mut(element) {
+                // The last word is the one that counts.
+                Some(ends @ ((false, true) | (true, false))) => {
+                    *ends = (true, true);
+                    true
+                }
+                // What comes for a while and goes again is to be seen.
+                Some((false, _)) => true,
+                _ => false,
+            },
             _ => true,
         });
     }
