@@ -13,6 +13,7 @@ pub mod kernel;
 mod lan;
 mod life;
 pub mod news;
+pub mod pairs;
 pub mod rng;
 pub mod servers;
 mod shown;

@@ -240,7 +240,33 @@ fn members_with_different_timers_go_together(subject: &Subject) -> Result<()> {
     await_both(&mut lan, true)
 }
 
+/// A reload adds a member to a group of masters.
+fn a_member_is_added_by_reload(subject: &Subject) -> Result<(Lan, Daemon)> {
+    let mut lan = Lan::new()?;
+    let [first, second] = members(150);
+    let third = Instance::new(53, 150, &["192.0.2.102/24"]);
+    let pair = [first.clone(), second.clone()];
+    let mut daemon = Daemon::start(&lan.a, subject, &grouped(&pair, ""))?;
+    await_both(&mut lan, true)?;
+    daemon.log.skip();
+    daemon.reload(&grouped(&[first, second, third], ""))?;
+    daemon.await_log("(VI_53) Entering MASTER STATE")?;
+    lan.watch_a.await_addr(PATIENCE, [192, 0, 2, 102], true)?;
+    await_both(&mut lan, true)?;
+    Ok((lan, daemon))
+}
+
+/// It may take the whole group through an election, as long as that ends.
+fn a_group_that_grows_is_master_again(subject: &Subject) -> Result<()> {
+    let (mut lan, _daemon) = a_member_is_added_by_reload(subject)?;
+    let [first, second] = members(150);
+    lan.await_adverts_of(&first, 3)?;
+    lan.await_adverts_of(&second, 3)?;
+    Ok(())
+}
+
 on_both!(
+    a_group_that_grows_is_master_again,
     an_interface_that_the_group_tracks,
     a_script_that_the_group_tracks,
     a_file_that_the_group_tracks,
@@ -252,6 +278,39 @@ on_both!(
     owners_start_at_once_only_among_owners,
     members_with_different_timers_go_together,
 );
+
+/// The others stay what they are. With the reference all are BACKUP until the new one is elected.
+#[test]
+fn a_new_member_costs_the_others_nothing() -> Result<()> {
+    let (mut lan, daemon) = a_member_is_added_by_reload(&Subject::ours()?)?;
+    assert_eq!(lan.watch_a.removals(VIP)?, 0);
+    assert_eq!(lan.watch_a.removals(OTHER)?, 0);
+    for member in ["VI_51", "VI_52"] {
+        let lines = daemon.log.count(&format!("({member}) Entering BACKUP STATE"));
+        assert_eq!(lines, 1, "{member} was BACKUP after its start");
+    }
+    Ok(())
+}
+
+/// Unless it meets a master that is better: then they leave with it.
+#[test]
+fn members_follow_a_new_one_that_finds_a_better_master() -> Result<()> {
+    let mut lan = Lan::new()?;
+    let [first, second] = members(150);
+    let third = |priority| Instance::new(53, priority, &["192.0.2.102/24"]);
+    let mut other = lan.start_b(&Subject::ours()?, &[third(200)])?;
+    other.await_log("Entering MASTER STATE")?;
+    let pair = [first.clone(), second.clone()];
+    let mut daemon = Daemon::start(&lan.a, &Subject::ours()?, &grouped(&pair, ""))?;
+    await_both(&mut lan, true)?;
+    daemon.log.skip();
+    daemon.reload(&grouped(&[first, second, third(150)], ""))?;
+    daemon.log.clone().await_line(PATIENCE, "(VI_51) Entering BACKUP STATE")?;
+    daemon.await_log("(VI_52) Entering BACKUP STATE")?;
+    await_both(&mut lan, false)?;
+    assert_eq!(daemon.log.count("(VI_53) Entering MASTER STATE"), 0);
+    Ok(())
+}
 
 /// A group of a hundred takes over by one burst of adverts and one batch of requests to the
 /// kernel. The reference has a system call for each.

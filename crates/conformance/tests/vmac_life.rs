@@ -1,5 +1,6 @@
 //! What becomes of virtual links: taken over, deleted by hand, losing what they sit on, reloaded.
 
+use std::net::IpAddr;
 use std::process::Command;
 use std::time::Instant;
 
@@ -13,6 +14,22 @@ const MAC6: [u8; 6] = [0, 0, 0x5e, 0, 2, 51];
 
 fn instance(priority: u8) -> Instance {
     Instance::new(51, priority, &["192.0.2.100/24"]).with("use_vmac")
+}
+
+/// Waits until an address is on this interface of the first node, and on no other.
+fn await_place(lan: &Lan, vip: IpAddr, name: &str) -> Result<()> {
+    let until = Instant::now() + PATIENCE;
+    loop {
+        let mut found = lan.a.addrs_by_index()?;
+        found.retain(|(_, addr)| *addr == vip);
+        if lan.a.index(name).is_ok_and(|index| found == [(index, vip)]) {
+            return Ok(());
+        }
+        if Instant::now() > until {
+            return Err(lab::Error::new(format!("{vip} is not on {name} but on {found:?}")));
+        }
+        std::thread::yield_now();
+    }
 }
 
 fn a_link_that_is_as_it_should_be_is_taken_over(subject: &Subject) -> Result<()> {
@@ -183,14 +200,9 @@ fn a_reload_can_begin_and_end_the_use_of_a_virtual_mac(subject: &Subject) -> Res
     let mut daemon = lan.start_a(subject, std::slice::from_ref(&without))?;
     lan.watch_a.await_addr(PATIENCE, VIP, true)?;
     daemon.reload(&config::file([&with]))?;
-    lan.watch_a.await_addr(PATIENCE, VIP, false)?;
-    lan.watch_a.await_addr(PATIENCE, VIP, true)?;
-    let vmac = lan.a.index("vrrp.51")?;
-    assert!(lan.a.addrs_by_index()?.contains(&(vmac, VIP.into())));
+    await_place(&lan, VIP.into(), "vrrp.51")?;
     daemon.reload(&config::file([&without]))?;
-    lan.watch_a.await_addr(PATIENCE, VIP, false)?;
-    lan.watch_a.await_addr(PATIENCE, VIP, true)?;
-    assert!(lan.a.addrs_by_index()?.contains(&(lan.a.index("eth0")?, VIP.into())));
+    await_place(&lan, VIP.into(), "eth0")?;
     daemon.await_log("Success removing VMAC interface vrrp.51")?;
     assert!(lan.a.index("vrrp.51").is_err());
     Ok(())
@@ -304,6 +316,97 @@ fn many_new_links_delay_no_advert() -> Result<()> {
         let gap = pair[1].0.since(pair[0].0);
         assert!(gap < stays.master_down(), "a backup would have taken over: {gap:?}");
     }
+    Ok(())
+}
+
+/// The virtual router is the same, whatever it sends from: a master that begins or ends the use of
+/// a virtual MAC stays one, and its address is never away for as long as it takes to make a link.
+/// The reference elects it anew.
+#[test]
+fn a_master_that_begins_or_ends_the_use_of_a_virtual_mac_stays_master() -> Result<()> {
+    for vips in [["192.0.2.100/24"], ["2001:db8::100/64"]] {
+        let mut lan = Lan::new()?;
+        let without = Instance::new(51, 150, &vips);
+        let with = without.clone().with("use_vmac");
+        let vip: IpAddr = if vips[0].contains(':') { VIP6.into() } else { VIP.into() };
+        let mut daemon = lan.start_a(&Subject::ours()?, std::slice::from_ref(&without))?;
+        lan.watch_a.await_addr(PATIENCE, vip, true)?;
+        lan.await_advert_of(&without)?;
+        let mac = if vip.is_ipv4() { MAC } else { MAC6 };
+        let virtual_mac = |f: &Frame, yes| f.advert().is_some() && (f.bytes[6..12] == mac) == yes;
+        daemon.log.skip();
+        daemon.reload(&config::file([&with]))?;
+        lan.wire.await_frame(PATIENCE, |f| virtual_mac(f, true))?;
+        daemon.log.clone().await_line(PATIENCE, "Reload complete")?;
+        await_place(&lan, vip, "vrrp.51")?;
+        daemon.reload(&config::file([&without]))?;
+        lan.wire.await_frame(PATIENCE, |f| virtual_mac(f, false))?;
+        daemon.await_log("Success removing VMAC interface")?;
+        await_place(&lan, vip, "eth0")?;
+        assert_eq!(daemon.log.count("Entering MASTER STATE"), 1);
+        assert_eq!(daemon.log.count("Entering BACKUP STATE"), 1);
+    }
+    Ok(())
+}
+
+/// What a link is called says nothing of the virtual router: it is renamed where it is, or made
+/// anew by a kernel that renames none that is up.
+#[test]
+fn a_reload_that_changes_the_name_of_a_link_changes_no_more() -> Result<()> {
+    for (vips, names) in [
+        (["192.0.2.100/24"], ["vrrp.51", "virt.51", "mine"]),
+        (["2001:db8::100/64"], ["vrrp.51", "virt.51", "mine"]),
+    ] {
+        let mut lan = Lan::new()?;
+        let a = Instance::new(51, 150, &vips);
+        let generated = config::file([&a.clone().with("use_vmac")]);
+        let prefixed = generated.replace("router_id lab", "vmac_prefix virt");
+        let given = config::file([&a.with("use_vmac mine")]);
+        let vip: IpAddr = if vips[0].contains(':') { VIP6.into() } else { VIP.into() };
+        let mut daemon = Daemon::start(&lan.a, &Subject::ours()?, &generated)?;
+        lan.watch_a.await_addr(PATIENCE, vip, true)?;
+        let index = lan.a.index(names[0])?;
+        for (name, config) in [(1, &prefixed), (2, &given), (0, &generated)] {
+            daemon.log.skip();
+            daemon.reload(config)?;
+            daemon.await_log(&format!("put interface {} right", names[name]))?;
+            assert_eq!(lan.a.index(names[name])?, index);
+        }
+        assert_eq!(lan.watch_a.removals(vip)?, 0);
+        assert_eq!(daemon.log.count("Entering"), 2);
+        assert!(daemon.stop()?.success());
+        assert!(lan.a.index(names[0]).is_err());
+    }
+    Ok(())
+}
+
+/// The kernel numbers the labels of addresses when it renames their link: they are put right, and
+/// the master stays one.
+#[test]
+fn labels_of_addresses_outlive_the_name_of_their_link() -> Result<()> {
+    let lan = Lan::new()?;
+    let vips = ["192.0.2.100/24", "192.0.2.101/24 label eth0:1", "192.0.2.102/24", "10.9.9.9/32"];
+    let a = config::file([&Instance::new(51, 150, &vips).with("use_vmac")]);
+    let mut daemon = Daemon::start(&lan.a, &Subject::ours()?, &a)?;
+    daemon.await_log("Sending gratuitous ARP on vrrp.51 for 10.9.9.9")?;
+    let labels = |name: &str| -> Result<Vec<String>> {
+        let shown = ip(&lan.a, "-o -4 address show").unwrap_or_default();
+        let lines = shown.lines().filter(|line| line.contains(&format!(" {name} ")));
+        let label = |line: &str| line.split('\\').next().unwrap_or_default().trim().to_owned();
+        let last = |text: String| text.split(' ').next_back().unwrap_or_default().to_owned();
+        let mut labels: Vec<String> = lines.map(label).map(last).collect();
+        labels.sort();
+        Ok(labels)
+    };
+    assert_eq!(labels("vrrp.51")?, ["eth0:1", "vrrp.51", "vrrp.51", "vrrp.51"]);
+    daemon.reload(&a.replace("router_id lab", "vmac_prefix virt"))?;
+    daemon.await_log("put interface virt.51 right")?;
+    let until = Instant::now() + PATIENCE;
+    while labels("virt.51")? != ["eth0:1", "virt.51", "virt.51", "virt.51"] {
+        assert!(Instant::now() < until, "{:?}", labels("virt.51")?);
+        std::thread::yield_now();
+    }
+    assert_eq!(daemon.log.count("Entering"), 2);
     Ok(())
 }
 

@@ -34,8 +34,8 @@ use core::net::IpAddr;
 use core::time::Duration;
 use model::net::Address;
 use model::vrrp::Debounce;
-use std::collections::VecDeque;
-use types::{IfIndex, Mono};
+use std::collections::{BTreeSet, VecDeque};
+use types::{IfIndex, Mono, Prefix};
 use vrrp_proto::{
     Action, AddrFact, Detail, Event, FibEntry, FibFact, Input, LinkFact, LinkSpec, Node, Out,
     Owner, RxMeta, SendAdvert, Setup, SocketId, SocketKey, Stacked, TrackValue,
@@ -63,6 +63,8 @@ struct Script {
     sockets: Vec<Option<SocketKey>>,
     /// Virtual links that were made.
     links: Vec<LinkFact>,
+    /// IPv4 addresses that were set on them.
+    set: BTreeSet<(IfIndex, Prefix)>,
     /// Answers of a slow kernel.
     answers: Option<VecDeque<(AddrFact, bool)>>,
     /// Routes and rules that were asked for, the latest last.
@@ -160,6 +162,7 @@ impl Script {
                     "startup-delay" => s.global.startup_delay = duration(&value)?,
                     "delay-after-boot" => s.global.delay_after_boot = duration(&value)?,
                     "garp-interval" => s.global.garp_interval = duration(&value)?,
+                    "vmac_prefix" => s.global.vmac_prefix = value,
                     "log-unknown-vrids" => s.global.log_unknown_vrids = value == "on",
                     _ => return Err(format!("no global is called {key}")),
                 }
@@ -215,17 +218,34 @@ impl Script {
         for spec in made {
             let index = spec.existing.map_or(100 + self.links.len() as u32, |i| i.0);
             let fact = link_of(&spec, index);
+            let renamed = self.links.iter().any(|l| l.index == fact.index && l.name != fact.name);
             self.links.retain(|l| l.index != fact.index);
             self.links.push(fact.clone());
             self.handle(Input::Link(fact))?;
+            if renamed {
+                self.tell_labels(IfIndex(index))?;
+            }
             self.handle(Input::LinkDone { name: &spec.name, made: true })?;
         }
         for (ifindex, prefix, there) in echoes {
+            match there && prefix.addr.is_ipv4() {
+                true => _ = self.set.insert((ifindex, prefix)),
+                false => _ = self.set.remove(&(ifindex, prefix)),
+            }
             let fact = AddrFact { ifindex, prefix, tentative: false };
             match &mut self.answers {
                 Some(answers) => answers.push_back((fact, there)),
                 None => self.tell(fact, there)?,
             }
+        }
+        Ok(())
+    }
+
+    /// The kernel tells of the IPv4 addresses of a link that is renamed: their labels are others.
+    fn tell_labels(&mut self, ifindex: IfIndex) -> Result<(), Error> {
+        let on_it: Vec<_> = self.set.iter().filter(|(on, _)| *on == ifindex).copied().collect();
+        for (ifindex, prefix) in on_it {
+            self.tell(AddrFact { ifindex, prefix, tentative: false }, true)?;
         }
         Ok(())
     }

@@ -37,7 +37,11 @@ impl Node {
             for id in self.index.vips.get(&fact.prefix.addr).cloned().unwrap_or_default() {
                 let holder = self.get(id).filter(|i| i.state == State::Master);
                 let vip = holder.and_then(|i| i.placed_vip(fact.ifindex, fact.prefix));
-                if vip.is_some_and(|v| !v.addr.no_track) {
+                let Some((i, vip)) = holder.zip(vip) else { continue };
+                if i.is_link_changing(&vip.addr, &self.vmacs) {
+                    // It goes with its link, and comes with that which takes its place.
+                    self.on(id, at, |i, _| i.displace(fact.ifindex, fact.prefix));
+                } else if !vip.addr.no_track {
                     self.address_lost(id, fact.prefix, at);
                 }
             }

@@ -54,6 +54,9 @@ impl Node {
     /// more too, and what is missing of these is made.
     pub(crate) fn vmacs_changed(&mut self, names: &[Arc<str>], at: &mut At<'_>) {
         let moved = self.vmacs.learn(&self.links, at.now);
+        for index in self.vmacs.renamed() {
+            self.relabel(index, at);
+        }
         for id in self.vmacs.users_of(&moved) {
             // A link that was taken over may have addresses of an earlier run.
             self.on(id, at, |i, env| {
@@ -93,6 +96,7 @@ impl Node {
         i.src = i.config.source.or(found);
         i.home = base;
         (i.unbound, i.vmac) = (false, None);
+        let serves = matches!(i.state, State::Master | State::Backup);
         if let Some(key) = VmacKey::own(&i.config) {
             i.home = self.vmacs.get(&key);
             i.vmac = self.vmacs.name(&key).cloned();
@@ -110,7 +114,12 @@ impl Node {
             let lacks = self.vmacs.lacks_source(&key, &self.links);
             let coming = lacks || self.vmacs.is_coming(&key);
             i.unbound = i.state == State::Init && link.is_some() && i.src.is_some() && coming;
-            i.src = i.src.filter(|_| !lacks);
+            // Until a reload's new link is there, the interface below serves.
+            if serves && (lacks || self.vmacs.is_coming_first(&key)) {
+                (i.home, i.src) = (base, i.config.source.or(found));
+            } else {
+                i.src = i.src.filter(|_| !lacks);
+            }
         }
         // Links of other addresses have the address of the interface below, too: neighbours are
         // asked for in its name.
@@ -184,8 +193,7 @@ impl Node {
     }
 
     /// A virtual link that is missing or down is at fault as an interface is, unless it is about
-    /// to be there for the first time: of the instance, or, for another one of its addresses, at
-    /// all, as after a reload.
+    /// to be there for the first time: of the instance, or at all, as after a reload.
     fn vmac_causes(&self, i: &Instance, add: &mut impl FnMut(Cause)) {
         let own = VmacKey::own(&i.config);
         let tracked = i.vips.iter().filter(|v| !v.addr.no_track);
@@ -199,7 +207,8 @@ impl Node {
             let name = self.vmacs.name(&key).unwrap_or(&key.parent);
             let coming = match i.state {
                 State::Init => self.vmacs.is_coming(&key),
-                _ => Some(&key) != own.as_ref() && self.vmacs.is_coming_first(&key),
+                State::Fault if Some(&key) == own.as_ref() => false,
+                _ => self.vmacs.is_coming_first(&key),
             };
             match self.vmacs.get(&key).and_then(|index| self.links.get(index)) {
                 None if coming => {}
@@ -208,36 +217,6 @@ impl Node {
                 Some(_) => {}
             }
         }
-    }
-
-    /// A master's addresses are on the interfaces that they belong on, even
-    /// when those were replaced.
-    fn check_devices(&mut self, id: InstanceId, at: &mut At<'_>) {
-        let Some(i) = self.get(id).filter(|i| i.state == State::Master) else { return };
-        let moved = i.vips.iter().find(|v| {
-            let device = i.device(&v.addr, &self.links, &self.vmacs).ok();
-            v.on.is_some() && device.is_some() && device != v.on
-        });
-        if let Some(prefix) = moved.map(|v| v.addr.prefix) {
-            self.address_lost(id, prefix, at);
-            return;
-        }
-        self.on(id, at, |i, env| {
-            for n in 0..i.vips.len() {
-                let Some(vip) = i.vips.get(n) else { continue };
-                let device = i.device(&vip.addr, env.links, env.vmacs).ok();
-                if vip.on.is_none() && device.is_some() {
-                    i.set_vip(n, env);
-                    i.garp_vip(n, env);
-                } else if device.is_none()
-                    && let Some(vip) = i.vips.get_mut(n)
-                {
-                    vip.on = None;
-                    i.veil(n, env);
-                }
-            }
-            i.repair_fib(env);
-        });
     }
 }
 

@@ -103,6 +103,9 @@ impl Node {
             (Step::Reassert { conflict }, Some(h)) => self.reassert(id, h, conflict, at),
             (step, Some(h)) => {
                 self.on(id, at, |i, env| on_advert(i, env, step, &h));
+                if matches!(step, Step::Follow(_)) {
+                    self.follow_member(id, at);
+                }
             }
             (_, None) => debug_assert!(false, "a timer cannot be contested"),
         }

@@ -10,6 +10,7 @@ use crate::action::{Action, Out, Owner};
 use crate::hold::Hold;
 use crate::links::Links;
 use core::fmt;
+use core::net::IpAddr;
 use model::net::{Route, Rule, RuleAction};
 use std::collections::{HashMap, HashSet};
 use std::sync::Arc;
@@ -323,6 +324,18 @@ impl Fib {
                 None
             }
             Err(dev) => Some((held.entry.clone(), FibNews::DeviceMissing(dev))),
+        }
+    }
+
+    /// Asks anew for the routes in place that have `src` as their source.
+    pub fn renew(&mut self, src: IpAddr, owner: Owner, links: &Links, out: &mut Out) {
+        let has = |h: &Held| match &h.entry {
+            FibEntry::Route(r) => r.src == Some(src) && h.hold.on.is_some(),
+            FibEntry::Rule(_) => false,
+        };
+        let found = self.held.iter().enumerate().filter(|(_, h)| has(h)).map(|(n, _)| n);
+        for n in found.collect::<Vec<_>>() {
+            self.add(n, owner, links, out);
         }
     }
 

@@ -21,12 +21,17 @@ impl Node {
         if former.is_empty() {
             return;
         }
-        let mut gone = Found::new();
+        let (mut gone, mut made) = (Found::new(), Vec::new());
         let nodes: Vec<Node> = former.into_iter().map(|setup| self.of_former(setup)).collect();
         let kept = found(&self.vmacs, &self.links, |_, _| true);
         for node in &nodes {
             let links = found(&node.vmacs, &node.links, LinkSpec::is_same_link);
-            gone.extend(links.into_iter().filter(|(index, _)| !kept.contains_key(index)));
+            let (kept, lost): (Found, Found) =
+                links.into_iter().partition(|(index, _)| kept.contains_key(index));
+            gone.extend(lost);
+            let mut vmacs = node.vmacs.clone();
+            vmacs.place(&node.links);
+            made.push((vmacs, kept));
         }
         for mut node in nodes {
             self.firewall.inherit(&node.firewall, at.out);
@@ -47,6 +52,9 @@ impl Node {
             }
         }
         self.vmacs.leave(gone.keys().copied());
+        for (vmacs, links) in &made {
+            self.vmacs.continue_from(vmacs, links);
+        }
         let remove = |(index, name)| Action::RemoveLink { name, index: Some(index) };
         at.out.actions.extend(gone.into_iter().map(remove));
     }

@@ -148,9 +148,13 @@ impl Node {
         };
         self.on(id, at, |i, env| i.enter_master(env, reason));
         let group = self.group_of(id);
-        self.report_sync(group, GroupEvent::Syncing(State::Master), at);
+        let fellows = self.fellows(group, id);
+        // Who joins masters changes nothing for them.
+        if fellows.is_empty() || self.members(&fellows).any(|i| i.state != State::Master) {
+            self.report_sync(group, GroupEvent::Syncing(State::Master), at);
+        }
         let name = self.name(id);
-        for fellow in self.fellows(group, id) {
+        for fellow in fellows {
             if self.get(fellow).is_some_and(|i| i.state == State::Backup) {
                 self.on(fellow, at, |i, env| i.enter_master(env, Reason::Group(name.clone())));
             }
@@ -180,6 +184,14 @@ impl Node {
             });
         }
         self.group_entered(group, State::Backup, at);
+    }
+
+    /// A new member of a group of masters has heard of one that is better: they follow it.
+    pub(crate) fn follow_member(&mut self, id: InstanceId, at: &mut At<'_>) {
+        let fellows = self.fellows(self.group_of(id), id);
+        if self.members(&fellows).any(|i| i.state == State::Master) {
+            self.sync_backup(id, at);
+        }
     }
 
     /// Somebody removed one of our addresses: leave, tell, and be back before
@@ -266,7 +278,9 @@ impl Node {
 
     fn recover(&mut self, id: InstanceId, scope: &[InstanceId], reason: Reason, at: &mut At<'_>) {
         let mut moved = false;
-        let mut synced = reason == Reason::Start;
+        // It may have joined masters, who stay that.
+        let joins = self.members(scope).any(|i| i.state == State::Master);
+        let mut synced = reason == Reason::Start || joins;
         for member in scope {
             let stuck = |i: &Instance| matches!(i.state, State::Init | State::Fault);
             if !self.get(*member).is_some_and(stuck) {
@@ -291,7 +305,7 @@ impl Node {
                 i.enter_backup(env, reason, wait, 0);
             });
         }
-        if moved {
+        if moved && !joins {
             self.group_entered(self.group_of(id), State::Backup, at);
         }
     }

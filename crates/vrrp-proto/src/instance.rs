@@ -3,7 +3,7 @@
 //! Owns what `node` and `transition` work on. Never decides (that is `fsm`)
 //! and knows nothing of other instances.
 
-use crate::action::{Action, Out, SendAdvert, SocketId};
+use crate::action::{Out, SendAdvert, SocketId};
 use crate::auth::{self, AhKey, HmacState, Signer};
 use crate::counters::Counters;
 use crate::diagnosis::Diagnosis;
@@ -17,14 +17,14 @@ use crate::pace::Pacer;
 use crate::packet::{AuthTx, Build, Flavour};
 use crate::timing;
 use crate::track::Watch;
-use crate::vmac::{VmacKey, Vmacs};
+use crate::vmac::Vmacs;
 use core::net::{IpAddr, Ipv4Addr};
 use core::time::Duration;
 use model::net::Address;
 use model::vrrp::{Auth, OldChecksum, TrackRef, Version};
 use model::{Secret, VrrpInstance};
 use std::sync::Arc;
-use types::{Family, IfIndex, InstanceId, Mono, Prefix, Priority};
+use types::{Family, IfIndex, InstanceId, Mono, Priority};
 
 /// What handlers of one input share.
 pub struct Env<'a> {
@@ -61,13 +61,20 @@ pub struct Vip {
     pub hidden: Option<Element>,
     /// It is in place as an earlier configuration had it, and can be changed there.
     pub outdated: bool,
+    /// Where an earlier configuration had it: it stays there until it is where it belongs now.
+    pub from: Option<IfIndex>,
 }
 
 impl Vip {
     /// One that is not in place.
     pub fn new(addr: &Address, excluded: bool) -> Self {
         let addr = Arc::new(addr.clone());
-        Vip { addr, excluded, on: None, hidden: None, outdated: false }
+        Vip { addr, excluded, on: None, hidden: None, outdated: false, from: None }
+    }
+
+    /// The interface that it is on, be it that of an earlier configuration.
+    pub fn place(&self) -> Option<IfIndex> {
+        self.on.or(self.from)
     }
 
     /// The address without its length.
@@ -360,6 +367,16 @@ impl Instance {
         .min()
     }
 
+    /// Whether it has not been elected yet and heard of no master: as a new member it can join a
+    /// group of masters.
+    pub fn joins_masters(&self) -> bool {
+        match self.state {
+            State::Init => true,
+            State::Backup => self.master.is_none(),
+            State::Master | State::Fault => false,
+        }
+    }
+
     /// What the election depends on.
     pub fn view(&self) -> fsm::View {
         fsm::View {
@@ -471,67 +488,6 @@ impl Instance {
             Flavour::OldUnicast(group4)
         } else {
             Flavour::Pseudo
-        }
-    }
-
-    /// The interface that one of its addresses goes on.
-    pub fn device<'a>(
-        &'a self,
-        addr: &'a Address,
-        links: &Links,
-        vmacs: &Vmacs,
-    ) -> Result<IfIndex, &'a str> {
-        let own = self.config.interface.as_deref();
-        let dev = addr.dev.as_deref().or(own).unwrap_or_default();
-        match VmacKey::of(&self.config, addr) {
-            Some(key) => vmacs.get(&key).ok_or(dev),
-            None => links.named(dev).map(|l| l.index).ok_or(dev),
-        }
-    }
-
-    /// Whether the virtual link for an address is being made.
-    pub fn is_link_coming(&self, addr: &Address, vmacs: &Vmacs) -> bool {
-        VmacKey::of(&self.config, addr).is_some_and(|key| vmacs.is_coming(&key))
-    }
-
-    /// The virtual address `prefix`, while it is to be on that interface.
-    pub fn placed_vip(&self, on: IfIndex, prefix: Prefix) -> Option<&Vip> {
-        self.vips.iter().find(|v| v.on == Some(on) && v.addr.prefix == prefix)
-    }
-
-    /// Asks for the removal of a virtual address.
-    pub fn remove_vip(&mut self, index: usize, env: &mut Env<'_>) {
-        let owner = crate::action::Owner::Instance(self.id);
-        let Some(vip) = self.vips.get_mut(index) else { return };
-        if let Some(ifindex) = vip.on.take()
-            && env.links.get(ifindex).is_some()
-        {
-            let (addr, excluded) = (vip.addr.clone(), vip.excluded);
-            env.out.actions.push(Action::DelAddr {
-                owner,
-                ifindex,
-                addr,
-                excluded,
-                best_effort: false,
-            });
-        }
-        self.veil(index, env);
-    }
-
-    /// Has the firewall hide a virtual address for as long as it is in place and not accepted.
-    pub fn veil(&mut self, index: usize, env: &mut Env<'_>) {
-        let Some(vip) = self.vips.get_mut(index) else { return };
-        let wanted =
-            vip.on.and_then(|on| env.firewall.element(&self.config, &vip.addr, on, env.links));
-        if wanted == vip.hidden {
-            return;
-        }
-        let old = core::mem::replace(&mut vip.hidden, wanted.clone());
-        if let Some(element) = wanted {
-            env.firewall.add(element, env.out);
-        }
-        if let Some(element) = old {
-            env.firewall.remove(element, env.out);
         }
     }
 }

@@ -47,6 +47,7 @@ pub mod timing;
 mod track;
 mod transition;
 mod trouble;
+mod vips;
 mod vmac;
 mod vrids;
 

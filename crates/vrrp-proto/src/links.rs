@@ -338,6 +338,11 @@ impl Link {
         self.places.contains_key(&prefix)
     }
 
+    /// How many addresses of a family it has.
+    pub fn count(&self, family: Family) -> usize {
+        self.places.keys().filter(|prefix| prefix.family() == family).count()
+    }
+
     /// The address to send from: the first IPv4 or the first IPv6 link-local
     /// one that is no virtual address.
     pub fn source(&self, family: Family, is_virtual: impl Fn(IpAddr) -> bool) -> Option<IpAddr> {

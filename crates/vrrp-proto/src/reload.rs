@@ -19,8 +19,8 @@ use core::net::IpAddr;
 use core::time::Duration;
 use model::VrrpInstance;
 use model::net::Address;
-use model::vrrp::{Ipvlan, Vrrp};
-use std::collections::{HashMap, HashSet};
+use model::vrrp::Vrrp;
+use std::collections::{BTreeMap, HashMap, HashSet};
 use std::sync::Arc;
 use types::{Family, GroupId, InstanceId, Vrid};
 
@@ -33,10 +33,7 @@ struct Key<'a> {
     interface: Option<&'a str>,
     unicast_source: Option<Option<IpAddr>>,
     unicast_peers: Vec<IpAddr>,
-    multicast: Option<(bool, IpAddr)>,
-    /// What of its virtual link cannot be changed.
-    link: Option<Option<&'a str>>,
-    ipvlan: Option<&'a Ipvlan>,
+    multicast: Option<IpAddr>,
 }
 
 fn key(c: &VrrpInstance, with_peers: bool) -> Key<'_> {
@@ -50,18 +47,17 @@ fn key(c: &VrrpInstance, with_peers: bool) -> Key<'_> {
         unicast_peers: peers.unwrap_or_default(),
         multicast: match unicast {
             Some(_) => None,
-            None => Some((c.vmac_xmit_base, c.mcast_group)),
+            None => Some(c.mcast_group),
         },
-        link: c.vmac.as_ref().map(|v| v.name.as_deref()),
-        ipvlan: c.ipvlan.as_ref(),
     }
 }
 
-type AddressKey<'a> = (Identity<'a>, Option<&'a str>, bool, Option<VmacKey>);
+type AddressKey<'a> = (Identity<'a>, Option<&'a str>, Option<VmacKey>);
 
-/// What makes two virtual addresses of an instance the same.
-fn address_key<'a>(config: &VrrpInstance, a: &'a Address, excluded: bool) -> AddressKey<'a> {
-    (identity(a), a.dev.as_deref(), excluded, VmacKey::of(config, a))
+/// What makes two virtual addresses of an instance the same: where they are, whether they are
+/// advertised or not.
+fn address_key<'a>(config: &VrrpInstance, a: &'a Address) -> AddressKey<'a> {
+    (identity(a), a.dev.as_deref(), VmacKey::of(config, a))
 }
 
 impl Node {
@@ -126,7 +122,44 @@ impl Node {
             at.out.report(event);
         }
         self.apply(&changed, &fresh, at);
+        self.hand_over(from, at);
         keep_what_moves(&mut at.out.actions, from);
+    }
+
+    /// Addresses that wait for their link stay where they have been until it is there: the
+    /// removals among the actions, those from `from` on, are taken back.
+    fn hand_over(&mut self, from: usize, at: &mut At<'_>) {
+        let mut waiting = HashMap::new();
+        let all = self.order.iter().filter_map(|id| self.get(*id));
+        for i in all.filter(|i| i.state == State::Master) {
+            let waits = |v: &Vip| v.place().is_none() && i.awaits_link(&v.addr, &self.vmacs);
+            for (n, vip) in i.vips.iter().enumerate().filter(|(_, v)| waits(v)) {
+                waiting.entry(identity(&vip.addr)).or_insert((i.id, n));
+            }
+        }
+        let mut moves = BTreeMap::new();
+        for action in at.out.actions.iter().skip(from) {
+            if let Action::DelAddr { ifindex, addr, .. } = action
+                && let Some(vip) = waiting.get(&identity(addr))
+            {
+                moves.entry(*vip).or_insert((*ifindex, addr.clone()));
+            }
+        }
+        let stay: HashSet<_> = moves.values().map(|(on, addr)| (*on, identity(addr))).collect();
+        let mut tail = at.out.actions.split_off(from.min(at.out.actions.len()));
+        tail.retain(|action| match action {
+            Action::DelAddr { ifindex, addr, .. } => !stay.contains(&(*ifindex, identity(addr))),
+            _ => true,
+        });
+        at.out.actions.append(&mut tail);
+        for ((id, n), (on, _)) in moves {
+            self.on(id, at, |i, env| {
+                if let Some(vip) = i.vips.get_mut(n) {
+                    vip.from = Some(on);
+                }
+                i.veil(n, env);
+            });
+        }
     }
 
     fn apply(&mut self, changed: &HashSet<InstanceId>, fresh: &[InstanceId], at: &mut At<'_>) {
@@ -345,7 +378,9 @@ impl Node {
         events
     }
 
-    /// A reload may have put a master and a backup into one group.
+    /// A reload may have put masters and others into one group. Who has not been elected yet,
+    /// and has heard of no master, costs them nothing: it joins them, or they follow it once it
+    /// hears of one.
     fn align_groups(&mut self, at: &mut At<'_>) {
         for g in 0..self.groups.len() {
             let Some(group) = self.groups.get(g) else { continue };
@@ -353,6 +388,11 @@ impl Node {
             let state = |id: &InstanceId| self.get(*id).map(|i| i.state);
             if members.iter().all(|m| state(m) == Some(State::Master)) {
                 self.group_entered(Some(g), State::Master, at);
+                continue;
+            }
+            let masters = members.iter().any(|m| state(m) == Some(State::Master));
+            let joins = |i: &Instance| i.state == State::Master || i.joins_masters();
+            if masters && members.iter().filter_map(|m| self.get(*m)).all(joins) {
                 continue;
             }
             let leaving: Vec<InstanceId> =
@@ -380,26 +420,26 @@ fn debounce_limit(i: &VrrpInstance) -> Duration {
 fn adopt(i: &mut Instance, config: &VrrpInstance, env: &mut Env<'_>) {
     let wanted = config.vips.iter().map(|a| (a, false));
     let wanted = wanted.chain(config.evips.iter().map(|a| (a, true)));
-    let keep: HashSet<_> = wanted.clone().map(|(a, e)| address_key(config, a, e)).collect();
+    let keep: HashSet<_> = wanted.clone().map(|(a, _)| address_key(config, a)).collect();
     let old = core::mem::replace(&mut i.fib, Fib::new(&config.routes, &config.rules));
     i.fib.continue_from(old, Owner::Instance(i.id), env.out);
     for n in 0..i.vips.len() {
         let Some(vip) = i.vips.get(n) else { continue };
-        if !keep.contains(&address_key(&i.config, &vip.addr, vip.excluded)) {
+        if !keep.contains(&address_key(&i.config, &vip.addr)) {
             i.remove_vip(n, env);
         }
     }
     let old = take(&mut i.vips);
     let mut known: HashMap<_, &Vip> = HashMap::new();
     for vip in &old {
-        known.entry(address_key(&i.config, &vip.addr, vip.excluded)).or_insert(vip);
+        known.entry(address_key(&i.config, &vip.addr)).or_insert(vip);
     }
     i.vips = wanted
-        .map(|(a, excluded)| match known.get(&address_key(config, a, excluded)) {
-            Some(vip) if *vip.addr == *a => (*vip).clone(),
+        .map(|(a, excluded)| match known.get(&address_key(config, a)) {
+            Some(vip) if *vip.addr == *a => Vip { excluded, ..(*vip).clone() },
             Some(vip) => {
                 let outdated = vip.outdated || !is_alike(&vip.addr, a);
-                Vip { addr: Arc::new(a.clone()), outdated, ..(*vip).clone() }
+                Vip { addr: Arc::new(a.clone()), excluded, outdated, ..(*vip).clone() }
             }
             None => Vip::new(a, excluded),
         })

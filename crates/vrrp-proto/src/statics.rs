@@ -78,6 +78,12 @@ impl Statics {
         self.list.get_mut(*found)
     }
 
+    /// Whether the address is in place on that interface.
+    pub fn holds(&self, on: IfIndex, prefix: Prefix) -> bool {
+        let all = self.by_prefix.get(&prefix).into_iter().flatten();
+        all.filter_map(|n| self.list.get(*n)).any(|s| s.vip.on == Some(on))
+    }
+
     /// The addresses.
     pub fn vips(&self) -> impl Iterator<Item = &Vip> {
         self.list.iter().map(|s| &s.vip)

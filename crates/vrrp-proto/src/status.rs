@@ -107,7 +107,7 @@ impl<'a> Status<'a> {
     /// Its virtual addresses, whether each is excluded, and where it was
     /// asked to be.
     pub fn addresses(self) -> impl Iterator<Item = (&'a Address, bool, Option<IfIndex>)> {
-        self.0.vips.iter().map(|v| (&*v.addr, v.excluded, v.on))
+        self.0.vips.iter().map(|v| (&*v.addr, v.excluded, v.place()))
     }
 
     /// Its routes, then its rules.
@@ -186,7 +186,7 @@ impl Node {
         let runs = matches!(i.state, State::Master | State::Backup);
         ensure(runs == i.timer.is_some(), "a timer runs exactly in BACKUP and MASTER")?;
         ensure(!runs || i.causes.is_empty(), "a cause of FAULT without FAULT")?;
-        ensure(master || i.vips.iter().all(|v| v.on.is_none()), "addresses without MASTER")?;
+        ensure(master || i.vips.iter().all(|v| v.place().is_none()), "addresses without MASTER")?;
         ensure(master || !i.fib.is_set(), "routes or rules without MASTER")?;
         let garps = i.garp_again.is_some() || i.garp_extra.is_some();
         ensure(master || !garps, "GARPs to come without MASTER")?;
@@ -195,7 +195,9 @@ impl Node {
         ensure(self.started || i.state == State::Init, "a state before start")?;
         let Some(g) = i.group.and_then(|g| self.groups.get(g)) else { return Ok(()) };
         let fellows = || g.members.iter().filter_map(|m| self.get(*m));
-        ensure(fellows().all(|f| (f.state == State::Master) == master), "the group is divided")?;
+        // A reload may have added members to masters, who follow them once they hear of a master.
+        let goes_along = |f: &Instance| f.state == State::Master || f.joins_masters();
+        ensure(!master || fellows().all(goes_along), "the group is divided")?;
         let mut running = fellows().filter(|f| f.state != State::Init);
         let fault = i.state == State::Fault;
         ensure(

@@ -5,7 +5,7 @@
 
 use crate::action::{Action, Garp, Owner};
 use crate::event::{InstanceEvent, Reason, State, Told};
-use crate::instance::{Again, Env, Instance};
+use crate::instance::{Again, Env, Instance, Vip};
 use crate::vmac::VmacKey;
 use core::net::IpAddr;
 use core::time::Duration;
@@ -158,6 +158,8 @@ impl Instance {
         let Some(vip) = self.vips.get(index) else { return };
         let (addr, excluded) = (vip.addr.clone(), vip.excluded);
         match self.device(&addr, env.links, env.vmacs) {
+            // It is set when its link is as it should be.
+            Ok(_) if self.is_link_changing(&addr, env.vmacs) => self.veil(index, env),
             Ok(ifindex) => {
                 if let Some(vip) = self.vips.get_mut(index) {
                     vip.on = Some(ifindex);
@@ -168,7 +170,7 @@ impl Instance {
                 env.out.actions.push(Action::AddAddr { owner, ifindex, addr, excluded });
             }
             // It is set when its link is there.
-            Err(_) if self.is_link_coming(&addr, env.vmacs) => {}
+            Err(_) if self.is_link_coming(&addr, env.vmacs) => self.veil(index, env),
             Err(dev) => {
                 let (addr, ifname) = (addr.prefix, dev.into());
                 self.report(env.out, InstanceEvent::DeviceMissing { addr, ifname });
@@ -180,10 +182,12 @@ impl Instance {
     pub fn remove_addresses(&mut self, env: &mut Env<'_>) {
         let hidden = self.vips.iter().any(|v| v.hidden.is_some());
         for excluded in [false, true] {
-            if !self.vips.iter().any(|v| v.excluded == excluded && v.on.is_some()) {
+            let concerned = |v: &Vip| v.excluded == excluded && v.place().is_some();
+            if self.vips.iter().any(concerned) {
+                self.report(env.out, InstanceEvent::Addresses { set: false, excluded });
+            } else if !hidden {
                 continue;
             }
-            self.report(env.out, InstanceEvent::Addresses { set: false, excluded });
             for i in 0..self.vips.len() {
                 if self.vips.get(i).is_some_and(|v| v.excluded == excluded) {
                     self.remove_vip(i, env);

@@ -370,8 +370,9 @@ impl VrrpRole {
     /// A slice of queued kernel work; what the kernel refused goes back to the
     /// machine.
     fn work(&mut self) -> Result<(), Fatal> {
-        // While addresses go, their links stay.
-        if !(self.leaving && self.exec.has_work())
+        // While addresses go or move, their links stay.
+        let waits = self.vmacs.removes_next() && !self.exec.changes_done();
+        if !(waits || self.leaving && self.exec.has_work())
             && let Some((name, made)) = self.vmacs.work()
             && let Some(node) = &mut self.node
         {

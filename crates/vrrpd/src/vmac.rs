@@ -20,6 +20,9 @@ use vrrp_proto::{LinkKind, LinkSpec};
 /// Whether the source of a packet has to be reached by where it came from.
 const RP_FILTER: &str = "rp_filter";
 
+/// What a link is called, with its index, while another one takes its name.
+const ASIDE: &str = "aside.";
+
 #[derive(Debug)]
 enum Job {
     Make(LinkSpec),
@@ -55,7 +58,10 @@ pub struct VirtualLinks {
 impl VirtualLinks {
     /// Queues the making of a link, instead of what was asked for under that name before.
     pub fn make(&mut self, spec: LinkSpec) {
-        self.jobs.retain(|job| !matches!(job, Job::Make(old) if old.name == spec.name));
+        let same = |old: &LinkSpec| {
+            old.name == spec.name || old.existing.is_some() && old.existing == spec.existing
+        };
+        self.jobs.retain(|job| !matches!(job, Job::Make(old) if same(old)));
         self.jobs.push_back(Job::Make(spec));
     }
 
@@ -67,6 +73,11 @@ impl VirtualLinks {
     /// Whether anything is queued.
     pub fn has_work(&self) -> bool {
         !self.jobs.is_empty()
+    }
+
+    /// Whether the next job takes a link away, and what is on it.
+    pub fn removes_next(&self) -> bool {
+        matches!(self.jobs.front(), Some(Job::Remove(..)))
     }
 
     /// Does the next job; the name of a link that was to be made, and whether it was.
@@ -142,8 +153,17 @@ impl VirtualLinks {
             batch.del_link(index.0);
             run(&mut batch)?;
         }
-        let index = obtain(spec, &mut batch)?;
-        let known = self.made.get(&spec.name).is_some_and(|m| m.index == index);
+        let known = spec.existing.filter(|index| self.made.values().any(|m| m.index == index.0));
+        if let Some(index) = known {
+            // Whatever comes of it, it is known by this name from now on.
+            self.rename_made(index.0, spec);
+        }
+        self.make_room(spec, &mut batch)?;
+        let (index, existing) = match obtain(spec, &mut batch)? {
+            Some(index) => (index, spec.existing),
+            None => (create(spec, &mut batch)?, None),
+        };
+        let (spec, known) = (&LinkSpec { existing, ..spec.clone() }, known == Some(IfIndex(index)));
         if let Err(e) = settle(spec, index, !known, &mut batch) {
             if spec.existing.is_none() {
                 batch.del_link(index);
@@ -166,6 +186,30 @@ impl VirtualLinks {
                 log::info!("({}) Found matching interface {}", spec.user, spec.name)
             }
             (Some(_), true) => log::info!("({}) put interface {} right", spec.user, spec.name),
+        }
+        Ok(())
+    }
+
+    fn rename_made(&mut self, index: u32, spec: &LinkSpec) {
+        let old = self.made.iter().find(|(_, m)| m.index == index).map(|(name, _)| name.clone());
+        if let Some(old) = old.filter(|old| *old != spec.name)
+            && let Some(made) = self.made.remove(&old)
+        {
+            log::info!("({}) interface {old} becomes {}", spec.user, spec.name);
+            self.made.insert(spec.name.clone(), made);
+        }
+    }
+
+    /// Another one of ours that has the name gets one of its own in a moment, and until then any.
+    fn make_room(&self, spec: &LinkSpec, batch: &mut Batch) -> io::Result<()> {
+        let Ok(index) = nix::net::if_::if_nametoindex(&*spec.name) else { return Ok(()) };
+        let ours = self.made.values().any(|m| m.index == index);
+        if !ours || spec.existing == Some(IfIndex(index)) {
+            return Ok(());
+        }
+        if !rename(index, &format!("{ASIDE}{index}"), batch)? {
+            batch.del_link(index);
+            run(batch)?;
         }
         Ok(())
     }
@@ -249,22 +293,41 @@ fn remove_left(name: &str, left: IfIndex) {
     }
 }
 
-/// Makes the link, or changes the one that is to become it; its index.
-fn obtain(spec: &LinkSpec, batch: &mut Batch) -> io::Result<u32> {
-    let kind = kind(spec.kind);
-    if let Some(index) = spec.existing {
-        let change = LinkChange {
-            mac: spec.kind.mac(),
-            name: Some(spec.name.to_string()),
-            master: Some(spec.master.map_or(0, |m| m.0)),
-            group: Some(spec.group),
-            kind: Some(kind),
-            ..LinkChange::default()
-        };
-        batch.change_link(LinkRef::Index(index.0), &change);
+/// Changes the link that is to become it; its index, or nothing when a new one has to be made.
+fn obtain(spec: &LinkSpec, batch: &mut Batch) -> io::Result<Option<u32>> {
+    let Some(IfIndex(index)) = spec.existing else { return Ok(None) };
+    let Ok(name) = nix::net::if_::if_indextoname(index) else { return Ok(None) };
+    if name.to_str() != Ok(&*spec.name) && !rename(index, &spec.name, batch)? {
+        batch.del_link(index);
         run(batch)?;
-        return Ok(index.0);
+        return Ok(None);
     }
+    let change = LinkChange {
+        mac: spec.kind.mac(),
+        master: Some(spec.master.map_or(0, |m| m.0)),
+        group: Some(spec.group),
+        kind: Some(kind(spec.kind)),
+        ..LinkChange::default()
+    };
+    batch.change_link(LinkRef::Index(index), &change);
+    run(batch)?;
+    Ok(Some(index))
+}
+
+/// Renames a link that is up; whether the kernel does such a thing, which it does from Linux 6.2
+/// on.
+fn rename(index: u32, name: &str, batch: &mut Batch) -> io::Result<bool> {
+    let name = Some(name.to_owned());
+    batch.change_link(LinkRef::Index(index), &LinkChange { name, ..LinkChange::default() });
+    match run(batch) {
+        Err(e) if e.raw_os_error() == Some(nix::libc::EBUSY) => Ok(false),
+        done => done.map(|()| true),
+    }
+}
+
+/// Makes the link; its index.
+fn create(spec: &LinkSpec, batch: &mut Batch) -> io::Result<u32> {
+    let kind = kind(spec.kind);
     batch.add_link(&NewLink {
         mac: spec.kind.mac(),
         group: spec.group,

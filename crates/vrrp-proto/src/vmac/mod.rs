@@ -3,21 +3,21 @@
 //! Owns which of them are wanted, what they are called, and how far their making has come.
 //! Whoever asks for the kernel's work is `node`; who uses a link is told by the configuration.
 
+mod names;
 mod wish;
 
 use crate::action::{Action, LinkSpec};
 use crate::firewall::Element;
-use crate::input::Stacked;
 use crate::links::{Link, Links};
 use core::net::IpAddr;
 use core::time::Duration;
 use model::{Global, VrrpInstance};
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 use types::{Family, IfIndex, InstanceId, Mono};
 
 pub use wish::{VmacKey, has_ipv6};
-use wish::{Wish, generated, link_local};
+use wish::{Wish, link_local};
 
 /// How long a link that could not be made is left alone.
 const RETRY: Duration = Duration::from_secs(1);
@@ -65,6 +65,12 @@ pub struct Vmac {
     ipv6: Option<bool>,
     /// It has been there.
     used: bool,
+    /// It was there before, whatever it is called.
+    taken_over: bool,
+    /// It is about to be renamed where it is.
+    renaming: bool,
+    /// The link that an earlier process made for it.
+    former: Option<IfIndex>,
 }
 
 /// All virtual links.
@@ -99,8 +105,8 @@ impl Vmacs {
             for key in VmacKey::all(config) {
                 let wish = Wish::new(&key, own.as_ref() == Some(&key), config, global);
                 let vmac = self.all.entry(key.clone()).or_insert_with(|| {
-                    let same = |v: &Vmac| v.wish.replaces(&wish);
-                    let kept = old.get(&key).is_some_and(same).then(|| old.remove(&key));
+                    let fits = |v: &Vmac| v.can_become(&wish);
+                    let kept = old.get(&key).is_some_and(fits).then(|| old.remove(&key));
                     match kept.flatten() {
                         Some(kept) => kept.again(wish.clone()),
                         None => Vmac::new(wish.clone()),
@@ -120,6 +126,20 @@ impl Vmacs {
         }
         self.leaving.extend(old.values().filter_map(|v| v.progress.index()));
         old.values().filter_map(Vmac::removal).collect()
+    }
+
+    /// Goes on with links that an earlier process made, called by these names: like after a reload
+    /// they are named anew.
+    pub fn continue_from(&mut self, former: &Vmacs, made: &BTreeMap<IfIndex, Arc<str>>) {
+        for (key, vmac) in &mut self.all {
+            let Some(old) = former.all.get(key) else { continue };
+            let is_its = |(_, name): &(_, &Arc<str>)| {
+                old.name.as_ref() == Some(name) && old.wish.names(name, key.vrid)
+            };
+            if let Some((index, _)) = made.iter().find(is_its) {
+                vmac.former = Some(*index);
+            }
+        }
     }
 
     /// These links are being removed.
@@ -153,6 +173,12 @@ impl Vmacs {
     /// The same for a link that was never there: nobody can have lost it.
     pub fn is_coming_first(&self, key: &VmacKey) -> bool {
         self.is_coming(key) && self.all.get(key).is_some_and(|v| !v.used)
+    }
+
+    /// Whether the link is there and being changed, which may put another one in its place.
+    pub fn is_changing(&self, key: &VmacKey) -> bool {
+        let progress = self.all.get(key).map(|v| v.progress);
+        matches!(progress, Some(Progress::Changing(_)))
     }
 
     /// Its name, once it has one.
@@ -207,6 +233,8 @@ impl Vmacs {
     pub fn learn(&mut self, links: &Links, now: Mono) -> Vec<Arc<str>> {
         let mut changed = Vec::new();
         self.leaving.retain(|index| links.get(*index).is_some());
+        let known: BTreeSet<IfIndex> =
+            self.all.values().filter_map(|v| v.progress.index()).collect();
         for (key, vmac) in &mut self.all {
             let before = vmac.progress;
             let parent = links.named(&key.parent);
@@ -220,14 +248,20 @@ impl Vmacs {
                         let kind = vmac.wish.kind;
                         l.stacked.is_some_and(|s| s.parent == parent.index && s.kind.is_like(kind))
                     };
+                    // Another of ours may have the name until it has got its own.
                     made.filter(|l| l.set_up && !self.leaving.contains(&l.index))
+                        .filter(|l| !known.contains(&l.index))
                         .filter(on_parent)
                         .map_or(before, |l| Progress::There(l.index))
                 }
                 (Progress::Changing(index), Some(parent)) => {
                     let spec = vmac.spec(key, parent, links);
                     match links.get(index) {
-                        None => Progress::Nothing,
+                        // Another one takes its place, or it is told that none could be made.
+                        None => {
+                            vmac.used = false;
+                            Progress::Asked
+                        }
                         Some(l) if spec.is_some_and(|s| s.fits(l)) => Progress::There(index),
                         Some(_) => before,
                     }
@@ -241,11 +275,26 @@ impl Vmacs {
                 (same, Some(_)) => same,
             };
             vmac.used |= vmac.progress.index().is_some();
-            if before.index() != vmac.progress.index() {
+            vmac.former.take_if(|_| vmac.used);
+            let done = matches!(before, Progress::Changing(_)) && before != vmac.progress;
+            if done || before.index() != vmac.progress.index() {
                 changed.extend(vmac.name.clone());
             }
         }
         changed
+    }
+
+    /// Links that have been renamed since this was last asked.
+    pub fn renamed(&mut self) -> Vec<IfIndex> {
+        let mut renamed = Vec::new();
+        for vmac in self.all.values_mut() {
+            if let Progress::There(index) = vmac.progress
+                && core::mem::take(&mut vmac.renaming)
+            {
+                renamed.push(index);
+            }
+        }
+        renamed
     }
 
     /// What is to be made or put right, each asked for once.
@@ -253,21 +302,31 @@ impl Vmacs {
         let mut actions = Vec::new();
         for key in self.order.clone() {
             let Some(parent) = links.named(&key.parent) else { continue };
-            let progress = self.all.get(&key).map(|v| v.progress);
-            let existing = match progress {
-                Some(Progress::Nothing) => {
-                    let Some((name, existing)) = self.choose(&key, parent, links) else { continue };
-                    if let Some(vmac) = self.all.get_mut(&key) {
-                        vmac.name = Some(name);
-                    }
-                    existing
-                }
-                Some(Progress::There(index)) => Some(index),
+            let Some((progress, named)) =
+                self.all.get(&key).map(|v| (v.progress, v.name.is_some()))
+            else {
+                continue;
+            };
+            let mut existing = match progress {
+                Progress::There(index) => Some(index),
+                Progress::Nothing => self.former_of(&key, links),
                 _ => continue,
             };
+            let mut chosen = None;
+            let own = existing;
+            if existing.is_none() || !named {
+                let Some((name, found)) = self.choose(&key, parent, existing, links) else {
+                    continue;
+                };
+                (chosen, existing) = (Some(name), existing.or(found));
+            }
             let Some(vmac) = self.all.get_mut(&key) else { continue };
+            vmac.name = chosen.or(vmac.name.take());
+            if own.is_none() {
+                vmac.taken_over = existing.is_some();
+            }
             let Some(mut spec) = vmac.spec(&key, parent, links) else { continue };
-            if let (Some(Progress::There(_)), Some(link)) =
+            if let (Progress::There(_), Some(link)) =
                 (progress, existing.and_then(|i| links.get(i)))
                 && spec.fits(link)
                 && vmac.ipv6.is_none_or(|ipv6| ipv6 == spec.ipv6)
@@ -275,6 +334,8 @@ impl Vmacs {
                 continue;
             }
             vmac.ipv6 = Some(spec.ipv6);
+            vmac.renaming =
+                existing.and_then(|i| links.get(i)).is_some_and(|l| l.name != spec.name);
             match existing.and_then(|i| links.get(i)) {
                 // A link cannot be moved to another one below it.
                 Some(l) if l.stacked.is_some_and(|s| s.parent != parent.index) => {
@@ -283,12 +344,16 @@ impl Vmacs {
                 _ => spec.existing = existing,
             }
             vmac.progress = match progress {
-                Some(Progress::There(index)) => Progress::Changing(index),
+                Progress::There(index) => Progress::Changing(index),
                 _ => Progress::Asked,
             };
             actions.push(Action::MakeLink(spec));
         }
         actions
+    }
+
+    fn former_of(&self, key: &VmacKey, links: &Links) -> Option<IfIndex> {
+        self.all.get(key)?.former.filter(|index| links.get(*index).is_some())
     }
 
     /// The kernel refused to make or change a link: it is tried again later, under another name
@@ -301,65 +366,6 @@ impl Vmacs {
                 _ => Progress::Refused(now + RETRY),
             };
         }
-    }
-
-    /// The name that a link gets, and the link of that name that is taken over for it.
-    fn choose(
-        &self,
-        key: &VmacKey,
-        parent: &Link,
-        links: &Links,
-    ) -> Option<(Arc<str>, Option<IfIndex>)> {
-        let vmac = self.all.get(key)?;
-        let taken = |name: &str| {
-            self.all.iter().any(|(other, v)| other != key && v.name.as_deref() == Some(name))
-        };
-        let stays = |link: &&Link| !self.leaving.contains(&link.index);
-        // One that somebody took away comes back under its name.
-        if let Some(name) = vmac.name.clone().filter(|n| vmac.used && !taken(n))
-            && links.named(&name).filter(stays).is_none()
-        {
-            return Some((name, None));
-        }
-        // A MAC is on an interface once: whatever has it there is the link, by any name.
-        let has_mac = |link: &&Link| {
-            let mine = Stacked { parent: parent.index, kind: vmac.wish.kind };
-            mine.kind.mac().is_some() && link.stacked == Some(mine)
-        };
-        let same = links.all().filter(has_mac).filter(|l| stays(l) && !taken(&l.name));
-        if let Some(link) = same.min_by_key(|l| l.index) {
-            return Some((link.name.clone(), Some(link.index)));
-        }
-        if let Some(given) = vmac.wish.given.clone().filter(|g| !taken(g)) {
-            let kind = vmac.wish.kind;
-            match links.named(&given).filter(stays) {
-                None => return Some((given, None)),
-                // Ours by its name; what differs is put right.
-                Some(l) if l.stacked.is_some_and(|s| s.kind.is_like(kind)) => {
-                    return Some((given, Some(l.index)));
-                }
-                Some(_) => {}
-            }
-        }
-        let prefix = vmac.wish.prefix.as_str();
-        let six = (key.family == Family::V6).then_some("6");
-        let numbers = (1..u16::MAX).map(|n| n.to_string());
-        let marks = core::iter::once(String::new()).chain(six.map(str::to_owned)).chain(numbers);
-        marks.map(|mark| generated(prefix, &mark, key.vrid)).find_map(|name| {
-            if taken(&name) {
-                return None;
-            }
-            match links.named(&name).filter(stays) {
-                None => Some((name, None)),
-                Some(link) => {
-                    let mine = link
-                        .stacked
-                        .is_some_and(|s| s.parent == parent.index && s.kind == vmac.wish.kind)
-                        && vmac.wish.kind.mac().is_none_or(|mac| mac == link.mac);
-                    mine.then_some((name, Some(link.index)))
-                }
-            }
-        })
     }
 
     /// Whether some instance sends adverts from the link.
@@ -449,16 +455,26 @@ impl Vmac {
             source: None,
             ipv6: None,
             used: false,
+            taken_over: false,
+            renaming: false,
+            former: None,
         }
     }
 
-    /// The same link under a new configuration.
+    /// Whether it can be changed into what is wished for. One that is being made is renamed by
+    /// nobody.
+    fn can_become(&self, wish: &Wish) -> bool {
+        self.progress != Progress::Asked || self.wish.names_like(wish)
+    }
+
+    /// The same link under a new configuration: it is named as if it were a new one.
     fn again(self, wish: Wish) -> Self {
         let progress = match self.progress {
-            Progress::Unlike(index) => Progress::There(index),
+            Progress::Unlike(index) | Progress::Changing(index) => Progress::There(index),
             other => other,
         };
-        Vmac { wish, progress, users: Vec::new(), ..self }
+        let name = self.name.filter(|_| progress == Progress::Asked);
+        Vmac { wish, progress, name, users: Vec::new(), ..self }
     }
 
     /// What the link is to be like, now that the interface below is there.

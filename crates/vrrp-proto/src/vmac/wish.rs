@@ -7,8 +7,6 @@ use model::{Global, VrrpInstance};
 use std::sync::Arc;
 use types::Family;
 
-/// Longest name of an interface in bytes (IFNAMSIZ less its NUL).
-const NAME_MAX: usize = 15;
 /// What tells one virtual link from another. Instances of one virtual router share theirs, since
 /// a MAC can be on an interface once only.
 #[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Hash)]
@@ -115,9 +113,9 @@ impl Wish {
         wish
     }
 
-    /// Whether a link made for this wish can be changed into one for `new`.
-    pub fn replaces(&self, new: &Wish) -> bool {
-        self.kind.is_like(new.kind) && self.given == new.given && self.prefix == new.prefix
+    /// Whether its name is made up in the same way.
+    pub fn names_like(&self, new: &Wish) -> bool {
+        self.given == new.given && self.prefix == new.prefix
     }
 }
 
@@ -129,27 +127,4 @@ pub fn has_ipv6(config: &VrrpInstance) -> bool {
 /// The address with the prefix length of link-local ones.
 pub fn link_local(addr: Ipv6Addr) -> Option<types::Prefix> {
     crate::links::is_link_local(addr).then_some(types::Prefix { addr: addr.into(), len: 64 })
-}
-
-/// `PREFIX[MARK].VRID`, the prefix cut so that it fits.
-pub fn generated(prefix: &str, mark: &str, vrid: u8) -> Arc<str> {
-    let end = format!("{mark}.{vrid}");
-    let mut cut = NAME_MAX.saturating_sub(end.len()).min(prefix.len());
-    while !prefix.is_char_boundary(cut) {
-        cut -= 1;
-    }
-    format!("{}{end}", prefix.get(..cut).unwrap_or_default()).into()
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn a_long_prefix_makes_room_for_the_number() {
-        assert_eq!(&*generated("vrrp", "", 51), "vrrp.51");
-        assert_eq!(&*generated("vrrp", "6", 51), "vrrp6.51");
-        assert_eq!(&*generated("averylongprefixindeed", "12", 255), "averylong12.255");
-        assert_eq!(&*generated("ääääääääää", "", 5), "ääääää.5");
-    }
 }

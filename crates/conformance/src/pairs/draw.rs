@@ -2,12 +2,35 @@
 
 use std::collections::BTreeSet;
 use std::fmt::Write;
+use std::time::Duration;
 
-use conformance::rng::Rng;
 use lab::config::{self, Instance};
 
+use super::forms::*;
+use crate::rng::Rng;
+
+/// What the kernel is able to do.
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub enum Kernel {
+    /// What a plain one can.
+    Plain,
+    /// It has ipvlan and VRFs, too.
+    Full,
+}
+
+impl Kernel {
+    /// The advert interval: who is served so late that a peer would have taken over listens
+    /// first, and that is not what is tested. The guest is slow.
+    fn advert(self) -> Duration {
+        match self {
+            Kernel::Plain => Duration::from_millis(200),
+            Kernel::Full => Duration::from_millis(600),
+        }
+    }
+}
+
 /// Instances that there may be; the last two are of IPv6.
-pub const SLOTS: usize = 6;
+const SLOTS: usize = 6;
 /// Addresses, routes and rules of each family that there may be.
 const POOL: usize = 6;
 
@@ -15,12 +38,13 @@ const POOL: usize = 6;
 #[derive(Clone, Debug, PartialEq)]
 struct Router {
     interface: &'static str,
-    /// How it wants its virtual link.
+    /// How it wants its virtual link, as a VMAC or as an ipvlan.
     vmac: &'static [&'static str],
+    ipvlan: &'static [&'static str],
     no_accept: bool,
     priority: u8,
     vip: usize,
-    /// A line without effect on the kernel's state.
+    /// Another line.
     more: &'static str,
 }
 
@@ -33,105 +57,26 @@ struct Element {
     excluded: bool,
 }
 
+/// A configuration.
 #[derive(Clone, Debug, PartialEq)]
 pub struct Config {
+    kernel: Kernel,
+    /// Virtual links on eth1 are ipvlans: the kernel does not mix them with macvlans.
+    ipvlans: bool,
     routers: [Option<Router>; SLOTS],
     grouped: bool,
-    global: &'static str,
+    globals: Vec<&'static str>,
     addresses: [Option<Element>; 2 * POOL],
     routes: [Option<Element>; 2 * POOL],
     rules: [Option<Element>; 2 * POOL],
 }
-
-const VIPS_V4: [&str; 9] = [
-    "192.0.2.{}/24",
-    "192.0.2.{}/32",
-    "192.0.2.{}/24 label eth0:{}",
-    "192.0.2.{}/24 brd +",
-    "192.0.2.{}/32 scope link",
-    "192.0.2.{}/24 noprefixroute",
-    "192.0.2.{}/24 no_track",
-    "192.0.2.{}/24 dev eth1",
-    "192.0.2.{} peer 203.0.113.{}",
-];
-const VIPS_V6: [&str; 8] = [
-    "2001:db8::{}/64",
-    "2001:db8::{}/128",
-    "2001:db8::{}/64 preferred_lft 0",
-    "2001:db8::{}/64 noprefixroute",
-    "2001:db8::{}/64 home",
-    "2001:db8::{}/64 no_track",
-    "2001:db8::{}/64 dev eth1",
-    "2001:db8::{}/128 preferred_lft forever",
-];
-const ROUTES_V4: [&str; 14] = [
-    "10.{}.0.0/16 via 192.0.2.254 dev eth0",
-    "10.{}.0.0/16 via 192.0.2.253 dev eth0",
-    "10.{}.0.0/16 via 192.0.2.252",
-    "10.{}.0.0/16 dev eth0",
-    "10.{}.0.0/16 dev eth1 metric 5",
-    "blackhole 10.{}.0.0/16",
-    "10.{}.0.0/16 dev eth0 table 200",
-    "10.{}.0.0/16 via 192.0.2.254 dev eth0 mtu 1400",
-    "10.{}.0.0/16 dev eth0 src 192.0.2.1",
-    "10.{}.0.0/16 dev eth0 no_track",
-    "10.{}.0.0/16 dev eth0 src VIP",
-    "10.{}.0.0/16 dev eth0 tos 16",
-    "10.{}.0.0/16 via 192.0.2.222 dev eth0 onlink",
-    "10.{}.0.0/16 nexthop via 192.0.2.254 dev eth0 weight 1 \
-     nexthop via 198.18.0.254 dev eth1 weight 2",
-];
-const ROUTES_V6: [&str; 9] = [
-    "fd00:{}::/32 dev eth0",
-    "fd00:{}::/32 via 2001:db8::fe dev eth0",
-    "fd00:{}::/32 via 2001:db8::fe dev eth0 metric 7",
-    "fd00:{}::/32 dev eth1",
-    "fd00:{}::/32 dev eth0 table 200",
-    "blackhole fd00:{}::/32",
-    "fd00:{}::/32 dev eth0 mtu 1400",
-    "fd00:{}::/32 via 2001:db8::fe dev eth0 pref high",
-    "fd00:{}::/32 nexthop via 2001:db8::fe dev eth0 nexthop via 2001:db8::fd dev eth0",
-];
-const RULES_V4: [&str; 11] = [
-    "from 10.{}.0.0/16 table 100",
-    "from 10.{}.0.0/16 table 101",
-    "to 10.{}.0.0/16 table 100",
-    "from 10.{}.0.0/16 to 10.9.0.0/16 table 100",
-    "from 10.{}.0.0/16 iif eth1 table 100",
-    "from 10.{}.0.0/16 fwmark 3/7 table 100",
-    "from 10.{}.0.0/16 blackhole",
-    "from 10.{}.0.0/16 table 100 suppress_prefixlength 0",
-    "not from 10.{}.0.0/16 table 100",
-    "from 10.{}.0.0/16 oif eth1 table 100 no_track",
-    "from 10.{}.0.0/16 ipproto tcp dport 80 table 100",
-];
-const RULES_V6: [&str; 5] = [
-    "from fd00:{}::/32 table 100",
-    "to fd00:{}::/32 table 100",
-    "from fd00:{}::/32 iif eth1 table 100",
-    "from fd00:{}::/32 unreachable",
-    "from fd00:{}::/32 table 101 no_track",
-];
-const MORE: [&str; 6] = [
-    "",
-    "garp_master_repeat 2",
-    "nopreempt",
-    "track_interface {\neth1 weight 10\n}",
-    "dont_track_primary",
-    "promote_secondaries",
-];
-const VMACS: [&[&str]; 5] =
-    [&[], &["use_vmac"], &["use_vmac", "vmac_xmit_base"], &["use_vmac vm"], &["use_vmac 02::"]];
-/// Lines of global_defs.
-const GLOBALS: [&str; 4] =
-    ["router_id lab", "nftables_priority -5", "nftables_counters", "default_interface eth1"];
 
 fn is_v6(slot: usize) -> bool {
     slot >= SLOTS - 2
 }
 
 /// The VRID of a slot.
-pub fn vrid(slot: usize) -> u8 {
+fn vrid(slot: usize) -> u8 {
     11 + slot as u8
 }
 
@@ -142,30 +87,48 @@ fn form(forms: &[&str], form: usize, number: usize) -> String {
 impl Router {
     fn draw(rng: &mut Rng) -> Self {
         let interface = if rng.chance(80) { "eth0" } else { "eth1" };
-        let vmac = if rng.chance(50) { VMACS[0] } else { VMACS[1 + rng.below(VMACS.len() - 1)] };
+        let vmac = if rng.chance(40) { VMACS[0] } else { VMACS[1 + rng.below(VMACS.len() - 1)] };
         let (no_accept, more) = (rng.chance(30), rng.pick(&MORE));
-        let priority = rng.pick(&[100, 150, 200, 254]);
-        Self { interface, vmac, no_accept, priority, vip: rng.below(100), more }
+        let more = if more == FAULT && rng.chance(70) { "" } else { more };
+        let priority = rng.pick(&[100, 150, 200, 254, 255]);
+        let (vip, ipvlan) = (rng.below(100), rng.pick(&IPVLANS));
+        Self { interface, vmac, ipvlan, no_accept, priority, vip, more }
     }
 
-    fn instance(&self, slot: usize) -> Instance {
+    /// The lines that say how it wants its virtual link.
+    fn link(&self, slot: usize, ipvlans: bool) -> Vec<String> {
+        let addr = if is_v6(slot) { String::new() } else { format!("198.18.0.{}/24", 30 + slot) };
+        let mac = format!("02:00:00:00:00:{slot:02}");
+        let own = |line: &&str| {
+            line.replace(" vm", &format!(" vm{slot}"))
+                .replace(" ipv ", &format!(" ipv{slot} "))
+                .replace("ADDR", &addr)
+                .replace("02::", &mac)
+        };
+        let lines = if ipvlans && self.interface == "eth1" { self.ipvlan } else { self.vmac };
+        // With ipvlans on eth1 no address there can have a VMAC.
+        lines.iter().filter(|line| !(ipvlans && **line == "use_vmac_addr")).map(own).collect()
+    }
+
+    fn instance(&self, slot: usize, ipvlans: bool) -> Instance {
         let forms: &[&str] = if is_v6(slot) { &VIPS_V6 } else { &VIPS_V4 };
-        let vip = form(forms, self.vip, 100 + slot);
+        let vip = without_vmac(form(forms, self.vip, 100 + slot), self.interface, ipvlans);
         let mut instance = Instance::new(vrid(slot), self.priority, &[&vip]);
         instance.interface = self.interface.into();
         if self.no_accept {
             instance = instance.with("no_accept");
         }
-        for line in self.vmac {
-            let line = match *line {
-                "use_vmac vm" => format!("use_vmac vm{slot}"),
-                "use_vmac 02::" => format!("use_vmac 02:00:00:00:00:{slot:02}"),
-                line => line.to_owned(),
-            };
+        for line in self.link(slot, ipvlans) {
             instance = instance.with(line);
         }
         instance.with(self.more)
     }
+}
+
+/// An address as it can be where virtual links on eth1 may be ipvlans.
+fn without_vmac(vip: String, interface: &str, ipvlans: bool) -> String {
+    let there = interface == "eth1" || vip.contains("dev eth1");
+    if ipvlans && there { vip.replace(" use_vmac", "") } else { vip }
 }
 
 impl Element {
@@ -178,20 +141,24 @@ impl Element {
 
 impl Config {
     /// Any one.
-    pub fn draw(rng: &mut Rng) -> Self {
+    pub fn draw(rng: &mut Rng, kernel: Kernel) -> Self {
         let mut routers = [(); SLOTS].map(|()| rng.chance(70).then(|| Router::draw(rng)));
         if routers.iter().all(Option::is_none) {
             routers[0] = Some(Router::draw(rng));
         }
         let mut elements = || [(); 2 * POOL].map(|()| Element::draw(rng));
         let (addresses, routes, rules) = (elements(), elements(), elements());
-        let global = if rng.chance(60) { GLOBALS[0] } else { rng.pick(&GLOBALS) };
-        Self { routers, grouped: rng.chance(30), global, addresses, routes, rules }
+        let drawn = GLOBALS.iter().filter(|(_, percent)| rng.chance(*percent));
+        let globals = drawn.map(|(line, _)| *line).collect();
+        let ipvlans = kernel == Kernel::Full && rng.chance(60);
+        let grouped = rng.chance(30);
+        Self { kernel, ipvlans, routers, grouped, globals, addresses, routes, rules }
     }
 
     /// One that has much in common with this one.
     pub fn near(&self, rng: &mut Rng) -> Self {
-        let (mut near, other, percent) = (self.clone(), Self::draw(rng), rng.pick(&[5, 20, 60]));
+        let (mut near, other) = (self.clone(), Self::draw(rng, self.kernel));
+        let percent = rng.pick(&[5, 20, 60]);
         for slot in 0..SLOTS {
             let both = [&near.routers[slot], &other.routers[slot]];
             if !rng.chance(percent) {
@@ -203,12 +170,13 @@ impl Config {
             };
             // One thing of it alone.
             let mut changed = old.clone();
-            match rng.below(6) {
+            match rng.below(7) {
                 0 => changed.interface = new.interface,
                 1 => changed.vmac = new.vmac,
                 2 => changed.no_accept = new.no_accept,
                 3 => changed.priority = new.priority,
                 4 => changed.vip = new.vip,
+                5 => changed.ipvlan = new.ipvlan,
                 _ => changed.more = new.more,
             }
             near.routers[slot] = Some(changed);
@@ -228,21 +196,31 @@ impl Config {
             }
         }
         if rng.chance(percent) {
-            (near.grouped, near.global) = (other.grouped, other.global);
+            (near.grouped, near.ipvlans) = (other.grouped, other.ipvlans);
+        }
+        for (line, _) in GLOBALS {
+            if rng.chance(percent) {
+                near.globals.retain(|global| *global != line);
+                near.globals.extend(other.globals.iter().filter(|global| **global == line));
+            }
         }
         near
     }
 
-    /// VRIDs of its instances.
-    pub fn vrids(&self) -> BTreeSet<u8> {
-        (0..SLOTS).filter(|slot| self.routers[*slot].is_some()).map(vrid).collect()
+    /// VRIDs of its instances that become MASTER.
+    pub fn masters(&self) -> BTreeSet<u8> {
+        let faulty = |slot: usize| self.routers[slot].as_ref().is_some_and(|r| r.more == FAULT);
+        let grouped = |slot: usize| self.grouped && slot.is_multiple_of(2);
+        let group_faulty = (0..SLOTS).any(|slot| grouped(slot) && faulty(slot));
+        let masters = (0..SLOTS).filter(|slot| self.routers[*slot].is_some());
+        masters.filter(|s| !(faulty(*s) || grouped(*s) && group_faulty)).map(vrid).collect()
     }
 
     fn lines(
         &self,
         owner: Option<usize>,
         pool: &[Option<Element>],
-        forms: [&[&str]; 2],
+        forms: [&[&'static str]; 2],
         excluded: Option<bool>,
     ) -> Vec<String> {
         let mut lines = Vec::new();
@@ -260,7 +238,19 @@ impl Config {
     }
 
     fn addresses(&self, owner: Option<usize>, excluded: Option<bool>) -> Vec<String> {
-        self.lines(owner, &self.addresses, [&VIPS_V4, &VIPS_V6], excluded)
+        let lines = self.lines(owner, &self.addresses, [&VIPS_V4, &VIPS_V6], excluded);
+        let interface = owner.and_then(|slot| Some(self.routers[slot].as_ref()?.interface));
+        let usual = |line: String| match interface {
+            Some(interface) => without_vmac(line, interface, self.ipvlans),
+            None => line.replace(" use_vmac", ""),
+        };
+        lines.into_iter().map(usual).collect()
+    }
+
+    /// Forms of a pool, with those that take a kernel with VRFs.
+    fn forms(&self, plain: &[&'static str], vrf: &[&'static str]) -> Vec<&'static str> {
+        let vrf = if self.kernel == Kernel::Full { vrf } else { &[] };
+        plain.iter().chain(vrf).copied().collect()
     }
 
     fn routes(&self, owner: Option<usize>) -> Vec<String> {
@@ -268,12 +258,14 @@ impl Config {
             Some(slot) => format!("192.0.2.{}", 100 + slot),
             None => "192.0.2.1".to_owned(),
         };
-        let routes = self.lines(owner, &self.routes, [&ROUTES_V4, &ROUTES_V6], None);
+        let v4 = self.forms(&ROUTES_V4, &ROUTES_VRF);
+        let routes = self.lines(owner, &self.routes, [&v4, &ROUTES_V6], None);
         routes.into_iter().map(|route| route.replace("VIP", &vip)).collect()
     }
 
     fn rules(&self, owner: Option<usize>) -> Vec<String> {
-        let rules = self.lines(owner, &self.rules, [&RULES_V4, &RULES_V6], None);
+        let v4 = self.forms(&RULES_V4, &RULES_VRF);
+        let rules = self.lines(owner, &self.rules, [&v4, &RULES_V6], None);
         let number = |rule: &str| {
             let digits = rule.split(['.', ':']).nth(1).and_then(|n| n.parse::<u32>().ok());
             500 + digits.unwrap_or(0)
@@ -287,7 +279,8 @@ impl Config {
         let mut members = Vec::new();
         for (slot, router) in self.routers.iter().enumerate() {
             let Some(router) = router else { continue };
-            let mut instance = router.instance(slot);
+            let mut instance = router.instance(slot, self.ipvlans);
+            instance.advert = self.kernel.advert();
             instance.vips.extend(self.addresses(Some(slot), Some(false)));
             for (name, lines) in [
                 ("virtual_ipaddress_excluded", self.addresses(Some(slot), Some(true))),
@@ -304,7 +297,9 @@ impl Config {
             }
             instances.push(instance);
         }
-        let mut text = config::file(&instances).replace("router_id lab", self.global);
+        let globals = format!("router_id lab\n{}", self.globals.join("\n"));
+        let mut text = config::file(&instances).replace("router_id lab", &globals);
+        text.insert_str(0, TRACK_FILES);
         if members.len() > 1 {
             let _ = write!(text, "vrrp_sync_group G {{\n{}}}\n", block("group", &members));
         }
@@ -320,21 +315,15 @@ impl Config {
         text
     }
 
-    fn is_new(&self, slot: usize, before: &Self) -> bool {
-        let same =
-            |old: &Router, new: &Router| old.interface == new.interface && old.vmac == new.vmac;
-        match (&before.routers[slot], &self.routers[slot]) {
-            (_, None) => false,
-            (old, Some(new)) => !old.as_ref().is_some_and(|old| same(old, new)),
-        }
-    }
-
-    /// Those that have to be elected first: new ones, and with them those of their group.
+    /// Those that have to be elected first: new ones, and those on another interface than before,
+    /// where nobody knows who is MASTER.
     fn candidates(&self, before: &Self) -> Vec<usize> {
-        let in_group = |slot: &usize| self.grouped && slot.is_multiple_of(2);
-        let new = |slot: &usize| self.is_new(*slot, before);
-        let group_is_new = (0..SLOTS).filter(in_group).any(|slot| new(&slot));
-        (0..SLOTS).filter(|slot| new(slot) || in_group(slot) && group_is_new).collect()
+        let interface = |config: &Self, slot: usize| Some(config.routers[slot].as_ref()?.interface);
+        let new = |slot: &usize| {
+            let here = interface(self, *slot);
+            here.is_some() && here != interface(before, *slot)
+        };
+        (0..SLOTS).filter(new).collect()
     }
 
     /// Whether what a line of the kernel's state tells of belongs, here, to an instance that has to
@@ -349,13 +338,27 @@ impl Config {
             let Some(router) = &self.routers[slot] else { return false };
             let owner = Some(slot);
             let mut all = self.addresses(owner, None);
-            all.extend(router.instance(slot).vips);
+            all.extend(router.instance(slot, self.ipvlans).vips);
             all.extend(self.routes(owner).into_iter().chain(self.rules(owner)));
-            let link = [format!("\"vrrp.{}\"", vrid(slot)), format!("\"vm{slot}\"")];
-            all.iter().any(about) || link.iter().any(|link| line.contains(link))
+            let mark = format!(".{}", vrid(slot));
+            let given = [format!("vm{slot}"), format!("ipv{slot}")];
+            let mut quoted = line.split('"').skip(1).step_by(2);
+            let link = quoted.any(|name| name.ends_with(&mark) || given.contains(&name.to_owned()));
+            link || all.iter().any(about)
         })
     }
 }
+
+/// A healthy file, and one that is not.
+const TRACK_FILES: &str = "track_file health {
+    file /run/health
+    weight 0
+}
+track_file broken {
+    file /run/broken
+    weight 0
+}
+";
 
 fn block(name: &str, lines: &[String]) -> String {
     format!("{name} {{\n{}\n}}\n", lines.join("\n"))
