@@ -82,6 +82,7 @@ fn config(shape: u8) -> Prepared {
         smtp_alert: true,
         snmp_name: None,
         delay_loop: Duration::from_secs(3),
+        defaults: model::lvs::Defaults::default(),
         sorry_server: (shape & 1 != 0).then_some(sorry),
         real_servers: (1..2 + shape % 6).map(server).collect(),
     };
