@@ -42,8 +42,8 @@ const CHECKS: &[(&str, &str)] = &[
     ("127.0.0.1 1008", "UDP_CHECK {\nconnect_timeout 1\nPACE\n}"),
     ("127.0.0.1 7002", "UDP_CHECK {\nconnect_timeout 1\nPACE\nrequire_reply\n}"),
     ("192.0.2.77 1009", "PING_CHECK {\nconnect_timeout 1\nPACE\n}"),
-    ("127.0.0.1 1010", "MISC_CHECK {\nmisc_path \"/usr/bin/sh -c 'exit 7'\"\nPACE\n}"),
-    ("127.0.0.1 1011", "MISC_CHECK {\nmisc_path \"/usr/bin/sh -c 'kill -KILL $$'\"\nPACE\n}"),
+    ("127.0.0.1 1010", "MISC_CHECK {\nmisc_path \"/usr/bin/dash -c 'exit 7'\"\nPACE\n}"),
+    ("127.0.0.1 1011", "MISC_CHECK {\nmisc_path \"/usr/bin/dash -c 'kill -KILL $$'\"\nPACE\n}"),
 ];
 
 fn config(pace: &str, alpha: &str) -> String {
