@@ -6,6 +6,7 @@ use std::process::Command;
 use lab::{Host, Result};
 
 use crate::fib::ip;
+use crate::shown::sysctl;
 
 /// Addresses, routes, rules and links, one a line, and nftables, one chain, set or element of a
 /// set a line.
@@ -31,6 +32,30 @@ pub fn state(host: &Host) -> Result<BTreeSet<String>> {
         let name = block.split(" { ").next().unwrap_or_default();
         found.extend(elements.map(|element| format!("{name} element {element}")));
     }
+    Ok(found)
+}
+
+/// The settings that a daemon changes, of these interfaces and of the host, one a line.
+///
+/// # Errors
+/// When they cannot be read.
+pub fn settings(host: &Host, links: &[&str]) -> Result<BTreeSet<String>> {
+    let mut found = BTreeSet::new();
+    for link in links {
+        for key in [
+            "arp_ignore",
+            "arp_filter",
+            "arp_announce",
+            "rp_filter",
+            "accept_local",
+            "promote_secondaries",
+        ] {
+            let value = sysctl(host, &format!("ipv4/conf/{link}/{key}"))?;
+            found.insert(format!("sysctl {link} {key} {value}"));
+        }
+    }
+    let reports = sysctl(host, "ipv4/igmp_link_local_mcast_reports")?;
+    found.insert(format!("sysctl igmp_link_local_mcast_reports {reports}"));
     Ok(found)
 }
 

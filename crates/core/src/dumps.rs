@@ -88,12 +88,12 @@ pub fn write(global: &Global, names: &Names, role: Role, dump: Dump, text: &str)
 
 /// Writes a new file and renames it: nothing that is in the way is followed,
 /// and a reader never sees half a file.
-pub(crate) fn replace(path: &Path, text: &str) -> io::Result<()> {
+pub(crate) fn replace(path: &Path, text: impl AsRef<[u8]>) -> io::Result<()> {
     let mut name = path.file_name().unwrap_or_default().to_os_string();
     name.push(format!(".{}.{}", std::process::id(), clock::now().as_nanos()));
     let temporary = path.with_file_name(name);
     let mut file = OpenOptions::new().write(true).create_new(true).mode(0o600).open(&temporary)?;
-    let done = file.write_all(text.as_bytes()).and_then(|()| std::fs::rename(&temporary, path));
+    let done = file.write_all(text.as_ref()).and_then(|()| std::fs::rename(&temporary, path));
     if done.is_err() {
         let _ = std::fs::remove_file(&temporary);
     }

@@ -29,6 +29,7 @@ mod processes;
 mod release;
 mod reload;
 mod reload_timer;
+mod remains;
 mod resources;
 mod script_user;
 mod scripts;

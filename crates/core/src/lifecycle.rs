@@ -152,14 +152,17 @@ impl Core {
         self.check_complete();
     }
 
-    /// Starts the roles that are wanted and do not run.
+    /// Starts the roles that are wanted and do not run, or that have something to take away.
     pub(crate) fn start_wanted(&mut self) {
         let now = clock::now();
         for role in START_ORDER {
-            if !setup::wanted(role, &self.config, &self.options) {
-                continue;
-            }
-            let idle = |s: &Slot| s.role == role && s.child.is_none() && s.respawn_at.is_none();
+            let wanted = setup::wanted(role, &self.config, &self.options);
+            let idle = |s: &Slot| {
+                s.role == role
+                    && s.child.is_none()
+                    && s.respawn_at.is_none()
+                    && (wanted || !s.traces.is_empty())
+            };
             if let Some(at) = self.slots.iter().position(idle) {
                 self.start_role(now, at);
             }

@@ -313,8 +313,14 @@ impl Core {
                 }
                 self.check_complete();
             }
-            Report::Settled(g) => slot.traces.settled(g),
-            Report::Changed(changed) => slot.changed = changed,
+            Report::Settled(g) => {
+                slot.traces.settled(g);
+                slot.note();
+            }
+            Report::Changed(changed) => {
+                slot.changed = changed;
+                slot.note();
+            }
             Report::Dump(kind, text) => match child.dumps.pop_front() {
                 Some(DumpTo::Log) => text.lines().for_each(|line| info!("{line}")),
                 Some(DumpTo::Kept(path)) => kept::state(&path, &text),
@@ -363,8 +369,7 @@ impl Core {
         }
         if exit == Exit::Status(0) {
             // It has left in order, whoever told it to.
-            slot.traces.clear();
-            slot.changed.clear();
+            slot.forget();
         }
         match slot.died(now, &self.poll, exit, !self.options.dont_respawn) {
             Verdict::Permanent(status) => self.terminate(status),

@@ -46,7 +46,7 @@ impl Core {
         let Some(slot) = self.slots.get_mut(at) else { return };
         slot.stopped(&self.poll, exit);
         if exit == Exit::Status(0) {
-            slot.traces.clear();
+            slot.forget();
         }
         if !slot.traces.is_empty()
             && !slot.cleans

@@ -160,9 +160,12 @@ impl Core {
     /// Lets a role run what it has prepared, with the values as they are now.
     fn commit(&mut self, at: usize, generation: Generation) {
         let Some(slot) = self.slots.get_mut(at) else { return };
+        if slot.child.is_some() {
+            slot.traces.runs(generation, &self.config);
+            slot.note();
+        }
         let Some(child) = slot.child.as_mut() else { return };
         child.committed = true;
-        slot.traces.runs(generation, &self.config);
         if let Err(e) = child.link.commit(generation) {
             error!("{} process {}: {e}, ending it", title(slot.role), child.pid);
             return slot.condemn(&self.poll);

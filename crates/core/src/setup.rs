@@ -24,7 +24,7 @@ pub fn wanted(role: Role, config: &Config, options: &Options) -> bool {
 }
 
 /// What is to be taken away, for which no secret is needed.
-fn former(config: &Config) -> Former {
+pub fn former(config: &Config) -> Former {
     let (global, mut vrrp) = (config.global.clone(), config.vrrp.clone());
     vrrp.forget_secrets();
     Former { global, vrrp }

@@ -94,9 +94,10 @@ fn daemon(options: Options, args: &[String]) -> Result<i32, Stop> {
     if let (None, Some(mask)) = (options.umask, global.umask) {
         set_umask(mask);
     }
-    let (pid_file, slots) = take_pid_files(&options, &names)?;
-    for slot in &slots {
+    let (pid_file, mut slots) = take_pid_files(&options, &names)?;
+    for slot in &mut slots {
         await_leftover(slot, global.child_wait_time);
+        slot.recall();
     }
     if !options.dont_fork {
         rt::spawn::daemonize().map_err(failed("cannot become a daemon"))?;

@@ -6,6 +6,7 @@
 use crate::link::Link;
 use crate::monitor;
 use crate::pidfile::PidFile;
+use crate::remains::Remains;
 use crate::traces::Traces;
 use ipc::Role;
 use ipc::msg::vrrp::Changed;
@@ -167,6 +168,8 @@ pub struct Slot {
     pub traces: Traces,
     /// The settings that its process has to put back, and the next one if that is killed.
     pub changed: Vec<Changed>,
+    /// Where both are kept for the next daemon.
+    remains: Option<Remains>,
     /// It was started once more at the end of the daemon, to take that away.
     pub cleans: bool,
     backoff: Backoff,
@@ -175,16 +178,41 @@ pub struct Slot {
 impl Slot {
     /// The empty place of `role`.
     pub fn new(role: Role, pid_file: Option<PidFile>) -> Self {
+        let remains = pid_file.as_ref().filter(|_| role == Role::Vrrp);
+        let remains = remains.map(|file| Remains::beside(file.path()));
         Slot {
             role,
             child: None,
             respawn_at: None,
             pid_file,
+            remains,
             traces: Traces::default(),
             changed: Vec::new(),
             cleans: false,
             backoff: Backoff::default(),
         }
+    }
+
+    /// Reads what a daemon has left that was killed.
+    pub fn recall(&mut self) {
+        if let Some((configs, changed)) = self.remains.as_mut().and_then(Remains::read) {
+            self.traces.recall(configs);
+            self.changed = changed;
+        }
+    }
+
+    /// What its processes may have left is not what it was.
+    pub fn note(&mut self) {
+        if let Some(remains) = &mut self.remains {
+            remains.write(&self.traces, &self.changed);
+        }
+    }
+
+    /// Its process has left in order: there is nothing left.
+    pub fn forget(&mut self) {
+        self.traces.clear();
+        self.changed.clear();
+        self.note();
     }
 
     /// The token of the role's channel.

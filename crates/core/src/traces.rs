@@ -9,7 +9,8 @@ use log::warn;
 use model::Config;
 use std::sync::Arc;
 
-/// More than these a role that never comes to rest may not have.
+/// More than these a role that never comes to rest may not have; the generation of those of an
+/// earlier daemon is 0.
 const MOST: usize = 16;
 
 /// The configurations of one role, the oldest first.
@@ -22,11 +23,22 @@ impl Traces {
     /// The role is about to run a configuration.
     pub fn runs(&mut self, generation: Generation, config: &Arc<Config>) {
         self.all.retain(|(g, old)| *g != generation && !Arc::ptr_eq(old, config));
-        if self.all.len() == MOST {
+        if self.all.len() >= MOST {
             warn!("what the configuration of {MOST} reloads ago had is not known any more");
             self.all.remove(0);
         }
         self.all.push((generation, config.clone()));
+    }
+
+    /// An earlier daemon has left what these have.
+    pub fn recall(&mut self, configs: Vec<Config>) {
+        let configs = configs.into_iter().rev().take(MOST).rev();
+        self.all.extend(configs.map(|config| (Generation(0), Arc::new(config))));
+    }
+
+    /// All of them, the oldest first.
+    pub fn all(&self) -> impl Iterator<Item = &Config> {
+        self.all.iter().map(|(_, config)| &**config)
     }
 
     /// Nothing is left of what was before this one.

@@ -585,7 +585,7 @@ fn describe(action: &Action) -> String {
         Action::Garp(g) => format!("garp {} on {} x{}", g.addr, g.ifindex.0, g.count),
         Action::MakeLink(l) => format!("make {} on {}: {:?}", l.name, l.parent.0, l.kind),
         Action::Rules(rules) => format!("rules {:?}", rules.parts),
-        Action::RulesLeft(rules) => format!("rules left {:?}", rules.parts),
+        Action::RulesLeft(table) => format!("rules left {table}"),
         Action::Rule { element, wanted: true } => format!("rule {element:?}"),
         Action::Rule { element, wanted: false } => format!("no rule {element:?}"),
         Action::RemoveLink { name, .. } => format!("remove link {name}"),

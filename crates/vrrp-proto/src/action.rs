@@ -182,8 +182,8 @@ pub enum Action {
     /// Make a virtual link, or put right one that is there; answered by
     /// [`Input::LinkDone`](crate::Input::LinkDone).
     MakeLink(LinkSpec),
-    /// Tables of these rules may be there, and are not wanted.
-    RulesLeft(firewall::Rules),
+    /// Firewall tables of this name may be there, and are not wanted.
+    RulesLeft(String),
     /// Remove a virtual link.
     RemoveLink {
         /// Its name.

@@ -146,10 +146,11 @@ impl Firewall {
         Some(Action::Rules(rules))
     }
 
-    /// Tables of a former configuration may be there: where no table is needed they go.
+    /// Tables of a former configuration may be there: those that are not needed go.
     pub fn inherit(&self, former: &Firewall, out: &mut Out) {
-        if self.rules.parts.is_empty() && !former.rules.parts.is_empty() {
-            out.actions.push(Action::RulesLeft(former.rules.clone()));
+        let needed = !self.rules.parts.is_empty() && self.rules.table == former.rules.table;
+        if !needed && !former.rules.parts.is_empty() {
+            out.actions.push(Action::RulesLeft(former.rules.table.clone()));
         }
     }
 

@@ -194,6 +194,8 @@ impl VrrpRole {
             || self.vmacs.has_work()
             || self.firewall.is_ahead();
         if !under_way && let Some(generation) = self.unsettled.take() {
+            self.vmacs.put_back_unused();
+            self.tell_changed();
             self.tell(&VrrpToCore::Settled(generation));
         }
     }
@@ -297,7 +299,7 @@ impl VrrpRole {
     fn hide(&mut self, action: &Action) {
         match action {
             Action::Rules(rules) => self.firewall.rules(rules.clone()),
-            Action::RulesLeft(rules) => self.firewall.left(rules.clone()),
+            Action::RulesLeft(table) => self.firewall.left(table.clone()),
             // What stays reachable stays hidden.
             Action::Rule { wanted: false, .. } if self.leaving && self.options().dont_release => {}
             Action::Rule { element, wanted } => self.firewall.rule(element.clone(), *wanted),
@@ -378,9 +380,7 @@ impl VrrpRole {
         {
             node.handle(clock::now(), Input::LinkDone { name: &name, made }, &mut self.out);
         }
-        if let Some(changed) = self.vmacs.news() {
-            self.tell(&VrrpToCore::Changed(changed));
-        }
+        self.tell_changed();
         if self.firewall.is_behind(clock::now()) {
             self.firewall.strengthen(clock::now(), &self.poll, FIREWALL);
             // The next slice of elements, after adverts that are due.

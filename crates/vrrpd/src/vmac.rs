@@ -11,7 +11,7 @@ use netlink::link::{
     LinkRef, MACVLAN_PRIVATE, NewLink,
 };
 use netlink::sysctl::ConfKey;
-use std::collections::{BTreeMap, VecDeque};
+use std::collections::{BTreeMap, BTreeSet, VecDeque};
 use std::io;
 use std::sync::Arc;
 use types::{Family, IfIndex};
@@ -103,20 +103,53 @@ impl VirtualLinks {
     }
 
     /// Takes over what an earlier process has changed.
-    pub fn inherit(&mut self, changed: Vec<Changed>) {
-        for setting in changed {
-            if setting.key == RP_FILTER {
-                self.checks.get_or_insert_default().push(setting);
-            } else if let Ok(index) = nix::net::if_::if_nametoindex(&*setting.scope) {
-                self.parents.entry(IfIndex(index)).or_default().push(setting);
-            }
+    pub fn inherit(&mut self, mut setting: Changed) {
+        self.untold = true;
+        if setting.index != 0 {
+            let Ok(name) = nix::net::if_::if_indextoname(setting.index) else { return };
+            setting.scope = name.to_string_lossy().into_owned();
         }
+        let Changed { family, scope, key, .. } = &setting;
+        let conf = ConfKey { family: *family, scope, key };
+        if conf.get().is_ok_and(|now| now != setting.value) {
+            return;
+        }
+        let saved = match setting.key == RP_FILTER {
+            true => self.checks.get_or_insert_default(),
+            false => self.parents.entry(IfIndex(setting.index)).or_default(),
+        };
+        saved.push(setting);
     }
 
-    /// All that is to be put back, when it is not the same as before.
-    pub fn news(&mut self) -> Option<Vec<Changed>> {
-        let all = || self.parents.values().chain(&self.checks).flatten().cloned().collect();
-        core::mem::take(&mut self.untold).then(all)
+    /// Whether [`VirtualLinks::changed`] is not the same as when this was asked last.
+    pub fn has_news(&mut self) -> bool {
+        core::mem::take(&mut self.untold)
+    }
+
+    /// All that is to be put back.
+    pub fn changed(&self) -> impl Iterator<Item = Changed> {
+        self.parents.values().chain(&self.checks).flatten().cloned()
+    }
+
+    /// Puts back what no link needs.
+    pub fn put_back_unused(&mut self) {
+        let made = self.made.values().filter(|m| m.v4).map(|m| m.parent);
+        let asked = self.jobs.iter().filter_map(|job| match job {
+            Job::Make(spec) => Some(spec.parent),
+            Job::Remove(..) => None,
+        });
+        let used: BTreeSet<_> = made.chain(asked).collect();
+        let unused: Vec<_> = self.parents.keys().copied().filter(|p| !used.contains(p)).collect();
+        for saved in unused.iter().filter_map(|parent| self.parents.remove(parent)) {
+            self.untold = true;
+            put_back(saved);
+        }
+        if used.is_empty()
+            && let Some(saved) = self.checks.take()
+        {
+            self.untold = true;
+            put_back(saved);
+        }
     }
 
     /// Puts every setting back.
@@ -226,41 +259,27 @@ impl VirtualLinks {
             Err(e) if e.raw_os_error() == Some(nix::libc::ENODEV) => {}
             Err(e) => log::error!("cannot remove {name}: {e}"),
         }
-        let left = |parent| {
-            let v4 = |m: &&Made| m.v4;
-            self.made.values().filter(v4).any(|m| parent == IfIndex(0) || m.parent == parent)
-        };
-        let (here, anywhere) = (left(made.parent), left(IfIndex(0)));
-        self.untold = true;
-        if !here {
-            put_back(self.parents.remove(&made.parent).unwrap_or_default());
-        }
-        if !anywhere {
-            put_back(self.checks.take().unwrap_or_default());
-        }
+        self.put_back_unused();
     }
 
     /// The interface below answers for its own addresses only, and not for those on the virtual
     /// link, nor does it ask in their name: else neighbours would learn its MAC for them.
     fn prepare_parent(&mut self, spec: &LinkSpec) {
-        let name = &*spec.parent_name;
         self.untold = true;
-        self.parents.entry(spec.parent).or_insert_with(|| {
-            let keys = [("arp_ignore", 1), ("arp_filter", 1), ("arp_announce", 2)];
-            let change = |(key, value)| change(Family::V4, name, key, value);
-            keys.into_iter().filter_map(change).collect()
-        });
+        let saved = self.parents.entry(spec.parent).or_default();
+        for (key, value) in [("arp_ignore", 1), ("arp_filter", 1), ("arp_announce", 2)] {
+            if !saved.iter().any(|c| c.key == key) {
+                saved.extend(change(Family::V4, &spec.parent_name, key, value));
+            }
+        }
     }
 
     /// `all` outdoes an interface, so that the virtual link could not be free of source checks
     /// (Documentation/networking/ip-sysctl.rst): each interface gets the check of its own instead.
     fn prepare_host(&mut self) {
-        if self.checks.is_some() {
-            return;
-        }
         self.untold = true;
         let all = ConfKey { family: Family::V4, scope: "all", key: RP_FILTER };
-        let mut saved = Saved::new();
+        let mut saved = self.checks.take().unwrap_or_default();
         if let Ok(level) = all.get()
             && level > 0
         {
@@ -417,12 +436,17 @@ fn set(family: Family, scope: &str, key: &str, value: i32) -> Option<i32> {
 /// Writes a setting; what is to be put back, when that differs.
 fn change(family: Family, scope: &str, key: &str, value: i32) -> Option<Changed> {
     let before = set(family, scope, key, value)?;
-    let changed = || Changed { family, scope: scope.to_owned(), key: key.to_owned(), before };
-    (before != value).then(changed)
+    // Neither `all` nor `default` is an interface.
+    let index = nix::net::if_::if_nametoindex(scope).unwrap_or(0);
+    let (scope, key) = (scope.to_owned(), key.to_owned());
+    (before != value).then_some(Changed { family, scope, index, key, before, value })
 }
 
 fn put_back(saved: Saved) {
-    for Changed { family, scope, key, before: value } in saved.into_iter().rev() {
+    for Changed { family, scope, index, key, before: value, .. } in saved.into_iter().rev() {
+        if index != 0 && nix::net::if_::if_nametoindex(&*scope) != Ok(index) {
+            continue;
+        }
         let conf = ConfKey { family, scope: &scope, key: &key };
         match conf.set(value) {
             // The interface has gone, and its settings with it.

@@ -13,10 +13,9 @@ use lab::{Capture, Context, Daemon, Host, PATIENCE, Result, Role, Subject, Switc
 use nix::sys::signal::Signal;
 
 use crate::ip;
-use crate::kernel::{difference, normal, state};
+use crate::kernel::{difference, normal, settings, state};
 use crate::news::News;
 use crate::rng::{Rng, number};
-use crate::sysctl;
 use draw::Config;
 pub use draw::Kernel;
 
@@ -110,21 +109,7 @@ impl Node {
         let all = all.filter(|line| !(line.starts_with("route") && line.contains("proto kernel")));
         let all = all.map(|line| without_counts(&line));
         let mut held: BTreeSet<String> = all.map(|line| line.replace(" secondary", "")).collect();
-        for link in ["all", "eth0", "eth1"] {
-            for key in [
-                "arp_ignore",
-                "arp_filter",
-                "arp_announce",
-                "rp_filter",
-                "accept_local",
-                "promote_secondaries",
-            ] {
-                let value = sysctl(&self.host, &format!("ipv4/conf/{link}/{key}"))?;
-                held.insert(format!("sysctl {link} {key} {value}"));
-            }
-        }
-        let reports = sysctl(&self.host, "ipv4/igmp_link_local_mcast_reports")?;
-        held.insert(format!("sysctl igmp_link_local_mcast_reports {reports}"));
+        held.extend(settings(&self.host, &["all", "eth0", "eth1"])?);
         Ok(held)
     }
 

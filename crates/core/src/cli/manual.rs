@@ -124,6 +124,10 @@ The configuration.
 Process ids. With an instance or a network namespace they are in
 .IR /run/keepalived .
 .TP
+.IR /run/vrrp.left
+What is to be taken away and put back should all processes be killed; the next daemon reads it.
+It is beside the pid file of the vrrp process.
+.TP
 .I /etc/dbus-1/system.d/org.keepalived.Vrrp1.conf
 Who may offer and use the D-Bus service of
 .BR enable_dbus .

@@ -23,7 +23,7 @@ pub struct VrrpSetup {
     pub tracks: Vec<TrackObject>,
     /// Their values at this moment, by id.
     pub values: Vec<TrackValue>,
-    /// What a process of the role has changed that was killed.
+    /// What a process of the role has changed that was killed, of this daemon or one before.
     pub changed: Vec<Changed>,
     /// Command-line settings.
     pub options: VrrpOptions,
@@ -43,12 +43,16 @@ pub struct Former {
 pub struct Changed {
     /// Whose settings.
     pub family: Family,
-    /// An interface, `all` or `default`.
+    /// An interface, `all` or `default`; empty for a setting of the whole family.
     pub scope: String,
+    /// Index of that interface, else 0: another one of its name has settings of its own.
+    pub index: u32,
     /// Its name.
     pub key: String,
     /// What it was.
     pub before: i32,
+    /// What it became. When it is something else by now, somebody has decided so.
+    pub value: i32,
 }
 
 /// Command-line settings of the vrrp role.

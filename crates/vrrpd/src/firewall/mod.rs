@@ -53,6 +53,8 @@ pub struct Firewall {
     wanted: Rules,
     /// Those in the kernel.
     installed: Option<Rules>,
+    /// Names of tables that an earlier process may have left.
+    left: BTreeSet<String>,
     there: BTreeSet<Element>,
     adding: BTreeSet<Element>,
     removing: BTreeSet<Element>,
@@ -76,9 +78,9 @@ impl Firewall {
         self.refused = None;
     }
 
-    /// An earlier process may have left tables of these rules, and none are wanted.
-    pub fn left(&mut self, rules: Rules) {
-        self.installed.get_or_insert(rules);
+    /// An earlier process may have left tables of this name, which are not wanted.
+    pub fn left(&mut self, table: String) {
+        self.left.insert(table);
     }
 
     /// Takes an element that is wanted from now on, or no more.
@@ -106,7 +108,8 @@ impl Firewall {
     pub fn is_ahead(&self) -> bool {
         let wanted = (!self.wanted.parts.is_empty()).then_some(&self.wanted.parts);
         let surplus = self.installed.as_ref().map(|i| &i.parts) != wanted;
-        self.refused.is_none() && (surplus || !self.removing.is_empty())
+        let surplus = surplus || !self.removing.is_empty() || !self.left.is_empty();
+        self.refused.is_none() && surplus
     }
 
     /// When to look again.
@@ -176,6 +179,12 @@ impl Firewall {
 
     /// Removes some of what is wanted no more, once the addresses are gone.
     pub fn relax(&mut self, poll: &Loop, token: Token) {
+        if let Some(table) = self.left.pop_first() {
+            if let Err(e) = self.commit(table::clear(&table), poll, token) {
+                log::error!("firewall: {e}");
+            }
+            return;
+        }
         if self.wanted.parts.is_empty() {
             return self.stop(poll, token);
         }

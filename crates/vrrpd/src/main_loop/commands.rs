@@ -6,6 +6,8 @@ use super::Running;
 use super::VrrpRole;
 use super::track_value;
 use crate::dump;
+use crate::igmp;
+use crate::promote;
 use crate::snapshot;
 use crate::snapshot::Statics;
 use crate::start::set_name;
@@ -16,7 +18,7 @@ use ipc::msg::snapshot::Change;
 use ipc::msg::snapshot::InstanceChange;
 use ipc::msg::vrrp::VrrpSetup;
 use ipc::msg::vrrp::VrrpToCore;
-use ipc::msg::vrrp::{CoreToVrrp, Former};
+use ipc::msg::vrrp::{Changed, CoreToVrrp, Former};
 use rt::channel::ChannelError;
 use rt::clock;
 use rt::fatal::{Fatal, fatal};
@@ -127,9 +129,8 @@ impl VrrpRole {
         let VrrpSetup { global, vrrp, before, tracks, values, changed, options, .. } = *setup;
         set_name(&global);
         self.lateness.configure(&global, global.vrrp_process.rt_priority);
-        if global.disable_local_igmp {
-            self.igmp.disable();
-        }
+        self.inherit(changed);
+        self.igmp.configure(global.disable_local_igmp);
         let promoting = vrrp.instances.iter().filter(|i| i.promote_secondaries);
         self.promote.keep(promoting.filter_map(|i| i.interface.clone()).collect());
         let facts = self.running.take().map(|r| r.facts).unwrap_or_default();
@@ -155,7 +156,6 @@ impl VrrpRole {
                 self.carry_out();
             }
         } else {
-            self.vmacs.inherit(changed);
             self.node = Some(Node::new(setup));
             self.read_links();
             self.read_addresses();
@@ -188,6 +188,28 @@ impl VrrpRole {
         self.unsettled = Some(generation);
         self.burst = true;
         self.tell(&VrrpToCore::Running(generation));
+    }
+
+    /// Takes over the settings that an earlier process has changed.
+    fn inherit(&mut self, changed: Vec<Changed>) {
+        for setting in changed {
+            match setting.key.as_str() {
+                promote::KEY => self.promote.inherit(&setting),
+                igmp::KEY => self.igmp.inherit(&setting),
+                _ => self.vmacs.inherit(setting),
+            }
+        }
+    }
+
+    /// Tells core which settings are to be put back, when others are than before.
+    pub(super) fn tell_changed(&mut self) {
+        let news =
+            [self.vmacs.has_news(), self.promote.has_news(), self.igmp.has_news()].contains(&true);
+        if news {
+            let others = self.promote.changed().chain(self.igmp.changed());
+            let changed = self.vmacs.changed().chain(others).collect();
+            self.tell(&VrrpToCore::Changed(changed));
+        }
     }
 
     pub(super) fn set_tracks(&mut self, now: Mono, values: &[CoreValue]) {
