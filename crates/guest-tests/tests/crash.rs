@@ -9,13 +9,16 @@ use std::thread;
 use std::time::{Duration, Instant};
 
 use guest_tests::{await_table, host, saved, wanted};
-use lab::{Daemon, Host, PATIENCE, Result, Role, Subject, Switch};
+use lab::{Daemon, Host, PATIENCE, Result, Role, Subject, Switch, procs};
 use nix::sys::signal::Signal;
 
 /// Services that are up from the start, on addresses that a client asks.
 const UP: u8 = 10;
-/// Services that come with the reload, and servers of each.
-const MORE: (u32, u32) = (1000, 10);
+/// Services that come with the reload, and servers of each. So many that taking them away lasts
+/// for some turns of the one processor.
+const MORE: (u32, u32) = (6000, 1);
+/// How often a kill in the middle is tried.
+const ATTEMPTS: u32 = 30;
 
 /// A client, a director and a server, in a row.
 struct Row {
@@ -89,7 +92,9 @@ fn request(service: SocketAddr) -> std::io::Result<()> {
 }
 
 fn up() -> (String, Vec<String>) {
-    let (mut config, mut lines) = (String::new(), Vec::new());
+    // Beside a test that looks on, on one processor, it programs a little at a time.
+    let mut config = "global_defs {\nchecker_priority 5\n}\n".to_owned();
+    let mut lines = Vec::new();
     for n in 0..UP {
         let address = format!("192.0.2.{}", 100 + u32::from(n));
         config += &format!(
@@ -119,29 +124,39 @@ fn more() -> (String, Vec<String>) {
     (config, lines)
 }
 
-/// Reloads to another table, and kills the checker when `midway` holds of the number of services;
-/// whether it was still midway after the kill.
-fn interrupt(
-    row: &Row,
-    daemon: &Daemon,
-    config: &str,
-    midway: impl Fn(usize) -> bool,
-) -> Result<bool> {
-    let old = daemon.role_pid(Role::Checker)?;
+/// A configuration, and the table that it makes.
+struct Side {
+    config: String,
+    table: Vec<String>,
+}
+
+/// Reloads from one configuration to the other, and kills the checker when the table is between
+/// the two. A checker that was stopped too late goes on, and all begins again.
+fn interrupt(row: &Row, daemon: &Daemon, from: &Side, to: &Side) -> Result<()> {
     // How many services use their scheduler: quicker to read than the table.
     let uses = || fs::read_to_string("/sys/module/ip_vs_wrr/refcnt").expect("a count");
-    let before = uses();
-    daemon.reload(config)?;
-    let until = Instant::now() + PATIENCE;
-    while uses() == before {
-        assert!(Instant::now() < until, "nothing is programmed");
+    let old = daemon.role_pid(Role::Checker)?;
+    for _ in 0..ATTEMPTS {
+        let before = uses();
+        daemon.reload(&to.config)?;
+        let until = Instant::now() + PATIENCE;
+        while uses() == before {
+            assert!(Instant::now() < until, "nothing is programmed");
+        }
+        procs::signal(old, Signal::SIGSTOP)?;
+        procs::await_state(old, 'T');
+        let reached = saved(&row.director)?;
+        if reached != from.table && reached != to.table {
+            procs::signal(old, Signal::SIGKILL)?;
+            daemon.await_respawn(Role::Checker, old, PATIENCE)?;
+            return await_table(&row.director, &to.table);
+        }
+        daemon.signal(Role::Checker, Signal::SIGCONT)?;
+        await_table(&row.director, &to.table)?;
+        daemon.reload(&from.config)?;
+        await_table(&row.director, &from.table)?;
     }
-    daemon.signal(Role::Checker, Signal::SIGKILL)?;
-    lab::procs::await_state(old, 'Z');
-    // What it had sent is in the table by now.
-    let reached = saved(&row.director)?.len();
-    daemon.await_respawn(Role::Checker, old, PATIENCE)?;
-    Ok(midway(reached))
+    panic!("in {ATTEMPTS} attempts the checker was never stopped between the two tables")
 }
 
 #[test]
@@ -155,20 +170,11 @@ fn a_checker_killed_while_it_programs_makes_it_right_when_it_is_back() -> Result
     let (stop, asked) = (Arc::new(AtomicBool::new(false)), Arc::new(AtomicU32::new(0)));
     let client = row.ask(&stop, &asked)?;
 
-    let (small, large) = (wanted(&few_lines), wanted(few_lines.iter().chain(&rest_lines)));
-    let midway = |lines| small.len() < lines && lines < large.len();
-    let (mut adding, mut removing) = (false, false);
-    for _ in 0..30 {
-        adding |= interrupt(&row, &daemon, &format!("{few}{rest}"), midway)?;
-        await_table(&row.director, &large)?;
-        removing |= interrupt(&row, &daemon, &few, midway)?;
-        await_table(&row.director, &small)?;
-        if adding && removing {
-            break;
-        }
-    }
-    assert!(adding, "the checker was never killed while it added services");
-    assert!(removing, "the checker was never killed while it removed services");
+    let small = Side { config: few.clone(), table: wanted(&few_lines) };
+    let large =
+        Side { config: format!("{few}{rest}"), table: wanted(few_lines.iter().chain(&rest_lines)) };
+    interrupt(&row, &daemon, &small, &large)?;
+    interrupt(&row, &daemon, &large, &small)?;
     let now = asked.load(Ordering::Relaxed);
     let until = Instant::now() + PATIENCE;
     while asked.load(Ordering::Relaxed) < now + 2 * u32::from(UP) && Instant::now() < until {
