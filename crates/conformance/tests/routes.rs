@@ -419,6 +419,45 @@ fn a_route_that_somebody_replaces_is_put_back() -> Result<()> {
     Ok(())
 }
 
+/// With the last IPv4 address of an interface the kernel takes its routes away without a word.
+#[test]
+fn routes_come_back_with_the_addresses_of_their_interface() -> Result<()> {
+    let mut lan = lan()?;
+    let a = instance(
+        &[
+            "198.51.100.0/24 via 198.18.0.254 dev eth1",
+            "198.51.101.0/24 dev eth1",
+            "198.51.102.0/24 via 198.18.0.254",
+        ],
+        &[&format!("{RULE} table 100 priority 1000")],
+    );
+    let statics = "static_routes {\n    203.0.113.0/24 via 198.18.0.254 dev eth1\n\
+                   203.0.114.0/24 via 198.18.0.254\n}\n";
+    let text = format!("{statics}{}", config::file([&a]));
+    let daemon = Daemon::start(&lan.a, &Subject::ours()?, &text)?;
+    await_fib(&lan.a, "1000:", true)?;
+    lan.await_adverts_of(&a, 2)?;
+    let routes = ["198.51.100.0", "198.51.101.0", "198.51.102.0", "203.0.113.0", "203.0.114.0"];
+    for _ in 0..2 {
+        ip(&lan.a, "addr flush dev eth1")?;
+        // What needs no gateway is back at once.
+        await_fib(&lan.a, "198.51.101.0/24 dev eth1", true)?;
+        await_fib(&lan.a, "via 198.18.0.254", false)?;
+        lan.a.add_addr("eth1", [198, 18, 0, 1], 24)?;
+        for route in routes {
+            await_fib(&lan.a, route, true)?;
+        }
+    }
+    // The last address may go and come back in one moment.
+    ip(&lan.a, "addr flush dev eth1")?;
+    lan.a.add_addr("eth1", [198, 18, 0, 1], 24)?;
+    for route in routes {
+        await_fib(&lan.a, route, true)?;
+    }
+    assert_eq!(daemon.log.count("Entering MASTER STATE"), 1);
+    Ok(())
+}
+
 /// Of an IPv6 route the kernel removes single hops, and adds none to those that are left.
 #[test]
 fn a_route_that_loses_a_hop_is_made_whole() -> Result<()> {

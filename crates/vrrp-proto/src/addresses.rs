@@ -4,6 +4,7 @@
 use crate::action::Owner;
 use crate::event::{Event, InstanceEvent, State};
 use crate::input::AddrFact;
+use crate::links::Link;
 use crate::node::{At, Node};
 use std::collections::HashSet;
 use types::{IfIndex, Prefix};
@@ -21,11 +22,21 @@ impl Node {
     }
 
     pub(crate) fn addr_added(&mut self, fact: AddrFact, at: &mut At<'_>) {
+        let first = fact.prefix.addr.is_ipv4() && !self.has_ipv4(fact.ifindex);
         if self.links.add_addr(fact) {
             self.addr_event(fact, true, at);
         }
         self.static_added(fact);
         self.address_changed(fact, at);
+        if first {
+            self.repair_lacking(at);
+        }
+    }
+
+    /// Whether an interface has an address of IPv4. With the last one the kernel takes its routes
+    /// of IPv4 away, and says nothing.
+    pub fn has_ipv4(&self, ifindex: IfIndex) -> bool {
+        self.links.get(ifindex).is_some_and(Link::has_ipv4)
     }
 
     pub(crate) fn addr_removed(&mut self, fact: AddrFact, at: &mut At<'_>) {

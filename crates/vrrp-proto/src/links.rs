@@ -338,6 +338,11 @@ impl Link {
         self.places.contains_key(&prefix)
     }
 
+    /// Whether it has an address of IPv4: without one the kernel keeps no route of IPv4 on it.
+    pub fn has_ipv4(&self) -> bool {
+        self.places.keys().any(|prefix| prefix.addr.is_ipv4())
+    }
+
     /// How many addresses of a family it has.
     pub fn count(&self, family: Family) -> usize {
         self.places.keys().filter(|prefix| prefix.family() == family).count()

@@ -103,6 +103,9 @@ impl Node {
     /// After an interface or an address changed: a route that names no
     /// interface may have waited for just that.
     pub(crate) fn repair_lacking(&mut self, at: &mut At<'_>) {
+        if self.started && self.statics.fib.is_lacking() {
+            self.place_static_fib(at);
+        }
         let lacks = |i: &&Instance| i.state == State::Master && i.fib.is_lacking();
         let ids = self.order.iter().filter_map(|id| self.get(*id)).filter(lacks);
         for id in ids.map(|i| i.id).collect::<Vec<_>>() {

@@ -184,7 +184,7 @@ impl Node {
     }
 
     /// Puts static routes and rules where they belong.
-    fn place_static_fib(&mut self, at: &mut At<'_>) {
+    pub(crate) fn place_static_fib(&mut self, at: &mut At<'_>) {
         let news = FibNews::Restored;
         let tell = |out: &mut Out, entry| {
             out.report(Event::StaticFib { entry, news: news.clone() });

@@ -98,7 +98,8 @@ impl FibWatch {
         });
     }
 
-    /// An interface went or is down: routes may have gone with it.
+    /// An interface went or is down, or lost its last address of IPv4: routes may have gone with
+    /// it.
     pub fn link_lost(&mut self) {
         self.doubt |= !self.routes.is_empty();
     }

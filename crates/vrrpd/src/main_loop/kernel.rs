@@ -74,6 +74,9 @@ impl VrrpRole {
                         let input =
                             if a.new { Input::AddrAdded(fact) } else { Input::AddrRemoved(fact) };
                         node.handle(now, input, out);
+                        if !a.new && a.spec.addr.is_ipv4() && !node.has_ipv4(fact.ifindex) {
+                            fib.link_lost();
+                        }
                     }
                     NlEvent::Overrun => overrun = true,
                 }
