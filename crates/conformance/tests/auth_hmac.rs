@@ -262,6 +262,13 @@ fn a_key_file_is_for_its_owner_alone() -> Result<()> {
         assert!(said.contains("chmod 600"), "{said}");
     }
     set_mode(&key, 0o600)?;
+    // What is no file is not waited for.
+    let kept = key.with_extension("kept");
+    std::fs::rename(&key, &kept).expect("the key is moved");
+    assert!(test(5)?.contains("is missing - ignoring"));
+    nix::unistd::mkfifo(&key, nix::sys::stat::Mode::S_IRWXU).expect("a FIFO is made");
+    assert!(test(5)?.contains("cannot be read: it is no regular file - ignoring"));
+    std::fs::rename(&kept, &key).expect("the key is back");
     let b = instance(100, &one_key(KEY, ""));
     let _first = Daemon::start(&lan.a, subject, &config::file([&a]))?;
     lan.await_advert_of(&a)?;

@@ -291,6 +291,13 @@ fn the_client_shows_its_certificate_from_an_encrypted_key() -> Result<()> {
     assert_eq!(daemon.log.count("Adding service"), 0);
     daemon.reload(&format!("{}{servers}", ssl("s3cret")))?;
     daemon.await_log("Adding service [127.0.1.1]:tcp:80 to VS")?;
+    // A key that is no file is not waited for.
+    let fifo = folder.path("fifo");
+    nix::unistd::mkfifo(&fifo, nix::sys::stat::Mode::S_IRWXU).expect("a FIFO is made");
+    let fifo = fifo.display().to_string();
+    daemon.reload(&format!("{}{servers}", ssl("s3cret").replace(&locked, &fifo)))?;
+    daemon.await_log(&format!("cannot read {fifo}: it is no regular file"))?;
+    daemon.log.await_line(PATIENCE, "Reload refused")?;
     // The pass phrase is in no line.
     assert_eq!(daemon.log.count("s3cret"), 0);
     Ok(())

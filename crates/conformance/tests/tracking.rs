@@ -40,6 +40,24 @@ fn a_tracked_file_of_weight_0_is_a_fault_while_it_is_not_zero(subject: &Subject)
     Ok(())
 }
 
+/// A FIFO that nobody writes to would be waited for without end.
+#[test]
+fn a_tracked_file_that_is_no_file_is_named_and_not_waited_for() -> Result<()> {
+    let lan = Lan::new()?;
+    let folder = Folder::new()?;
+    let file = folder.path("drain");
+    nix::unistd::mkfifo(&file, nix::sys::stat::Mode::S_IRWXU).expect("a FIFO is made");
+    for more in ["", "    init_file 1 overwrite\n"] {
+        let (config, _) = with_file(&instance(150), &file, 0);
+        let config = config.replacen("}\n", &format!("{more}}}\n"), 1);
+        let mut daemon = Daemon::start(&lan.a, &Subject::ours()?, &config)?;
+        daemon.await_log("taken for 0: it is no regular file")?;
+        daemon.await_log("Entering MASTER STATE")?;
+        assert!(daemon.stop()?.success());
+    }
+    Ok(())
+}
+
 fn a_tracked_file_with_a_weight_moves_the_priority(subject: &Subject) -> Result<()> {
     let mut lan = Lan::new()?;
     let folder = Folder::new()?;

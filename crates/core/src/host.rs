@@ -1,5 +1,6 @@
 //! The real system as the configuration language sees it.
 
+use crate::files;
 use conf::host::{FileError, FileKind, FileMeta, Host, IfFacts, Interface, User};
 use netlink::link::Link;
 use netlink::socket::NlSocket;
@@ -71,7 +72,7 @@ impl Host for System {
     }
 
     fn read(&self, path: &str) -> Result<Vec<u8>, FileError> {
-        let file = std::fs::File::open(path).map_err(file_error)?;
+        let file = files::open(path).map_err(file_error)?;
         // Room for all of it at once: what grows leaves copies behind, and it may hold secrets.
         let len = file.metadata().map_or(0, |m| m.len().min(FILE_MAX));
         let mut bytes = Vec::with_capacity(usize::try_from(len).unwrap_or(0) + 1);

@@ -13,6 +13,7 @@ mod config_test;
 mod dumps;
 mod failures;
 mod fifo;
+mod files;
 pub mod host;
 mod kept;
 mod lifecycle;

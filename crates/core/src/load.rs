@@ -116,7 +116,7 @@ fn report_to(loaded: &Loaded, path: &str) -> io::Result<()> {
         .create(true)
         .truncate(true)
         .mode(0o644)
-        .custom_flags(nix::libc::O_NOFOLLOW)
+        .custom_flags(nix::libc::O_NOFOLLOW | nix::libc::O_NONBLOCK)
         .open(path)?;
     for diag in &loaded.diags {
         for line in lines(diag, loaded) {
@@ -140,7 +140,7 @@ impl ReloadFile {
             .create(true)
             .truncate(true)
             .mode(0o644)
-            .custom_flags(nix::libc::O_NOFOLLOW)
+            .custom_flags(nix::libc::O_NOFOLLOW | nix::libc::O_NONBLOCK)
             .open(&path);
         if let Err(e) = made {
             warn!("Cannot create reload file {}: {e}", path.display());

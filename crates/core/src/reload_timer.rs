@@ -98,7 +98,7 @@ impl ReloadTimer {
     fn read(&mut self) {
         let Some(file) = &self.file else { return };
         let mut text = String::new();
-        let read = std::fs::File::open(file)
+        let read = crate::files::open(file)
             .and_then(|f| f.take(FILE_READ).read_to_string(&mut text))
             .is_ok();
         let new = if read { usable(text.lines().next().unwrap_or_default()) } else { None };

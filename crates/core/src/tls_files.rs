@@ -1,9 +1,9 @@
 //! The files of the `SSL` block, read on behalf of the checker role, which opens none.
 
+use crate::files;
 use ipc::msg::checker::TlsFiles;
 use model::Lvs;
 use model::lvs::CheckKind;
-use std::fs::File;
 use std::io::{self, Read};
 
 /// A certificate chain or key is never larger.
@@ -29,7 +29,7 @@ pub fn read(lvs: &Lvs) -> Option<Result<TlsFiles, String>> {
 fn contents(path: &str) -> Result<Vec<u8>, String> {
     let read = || -> io::Result<Vec<u8>> {
         let mut bytes = Vec::new();
-        File::open(path)?.take(FILE_MAX + 1).read_to_end(&mut bytes)?;
+        files::open(path)?.take(FILE_MAX + 1).read_to_end(&mut bytes)?;
         Ok(bytes)
     };
     match read() {

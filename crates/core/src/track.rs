@@ -3,6 +3,7 @@
 //! Owns schedules, counters and the log lines of their changes. Never starts
 //! a process: it says which script is due and is told how it ended.
 
+use crate::files;
 use crate::scripts::Outcome;
 use ipc::msg::TrackValue;
 use log::{info, warn};
@@ -10,8 +11,7 @@ use model::track::{InitFile, TrackFile, TrackScript};
 use model::{Config, TrackKind, TrackObject};
 use rt::spawn::Exit;
 use std::collections::{BTreeMap, BTreeSet};
-use std::fs::File;
-use std::io::Read;
+use std::io::{self, Read, Write};
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 use types::{Mono, ScriptId, TrackId};
@@ -295,8 +295,11 @@ fn say_kept(name: &str, value: TrackValue) {
 /// to be meant.
 fn read_number(path: &Path) -> Option<i64> {
     let mut bytes = Vec::new();
-    let read = File::open(path).and_then(|f| f.take(FILE_READ).read_to_end(&mut bytes));
-    if read.is_err() {
+    let read = files::open(path).and_then(|f| f.take(FILE_READ).read_to_end(&mut bytes));
+    if let Err(e) = read {
+        if e.kind() != io::ErrorKind::NotFound {
+            warn!("Cannot read track file {}, taken for 0: {e}", path.display());
+        }
         return Some(0);
     }
     let number = parse_number(&String::from_utf8_lossy(&bytes));
@@ -335,7 +338,7 @@ fn init_file(file: &TrackFile) {
     if Path::new(&file.path).exists() && !overwrite {
         return;
     }
-    if let Err(e) = std::fs::write(&file.path, format!("{value}\n")) {
+    if let Err(e) = files::create(&file.path).and_then(|mut f| writeln!(f, "{value}")) {
         warn!("Unable to initialise track file {}: {e}", file.path);
     }
 }

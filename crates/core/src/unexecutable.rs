@@ -1,10 +1,11 @@
 //! Why a script cannot be executed, for the log: which part of its path, its
 //! mode and owner, and what to do. The kernel says only an error number.
 
+use crate::files;
 use nix::sys::statvfs::{FsFlags, statvfs};
 use nix::unistd::{Gid, Group, Uid, User};
 use rt::spawn::ScriptUser;
-use std::fs::{self, File, Metadata};
+use std::fs::{self, Metadata};
 use std::io::{ErrorKind, Read};
 use std::os::unix::fs::{FileTypeExt, MetadataExt};
 use std::path::{Path, PathBuf};
@@ -96,7 +97,7 @@ fn file(path: &Path, who: &Who) -> Option<String> {
 /// of the name, and is shown as one.
 fn interpreter(path: &Path) -> Option<PathBuf> {
     let mut head = Vec::new();
-    File::open(path).ok()?.take(256).read_to_end(&mut head).ok()?;
+    files::open(path).ok()?.take(256).read_to_end(&mut head).ok()?;
     let line = head.strip_prefix(b"#!")?.split(|byte| *byte == b'\n').next()?;
     let text = String::from_utf8_lossy(line);
     let name = text.trim_start_matches([' ', '\t']).split([' ', '\t']).next()?;

@@ -8,6 +8,7 @@ use zeroize::Zeroizing;
 use super::draft::Draft;
 use crate::args::Args;
 use crate::diag::{Code, Diag, Level};
+use crate::host::FileError;
 use crate::lower::Cx;
 use crate::source::Span;
 
@@ -146,7 +147,10 @@ fn key_bytes(text: &str) -> Result<Vec<u8>, String> {
 
 /// A key in a file of its own, which nobody else may read.
 fn key_file(cx: &mut Cx<'_>, a: &Args<'_>, path: &str) -> Result<Vec<u8>, String> {
-    let text = cx.host.read(path).map_err(|_| format!("file {path} cannot be read"))?;
+    let text = cx.host.read(path).map_err(|e| match e {
+        FileError::NotFound => format!("file {path} is missing"),
+        FileError::Unreadable(why) => format!("file {path} cannot be read: {why}"),
+    })?;
     let text = Zeroizing::new(text);
     if let Ok(meta) = cx.host.stat(path)
         && meta.mode & 0o077 != 0
