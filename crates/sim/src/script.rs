@@ -489,8 +489,9 @@ pub fn link_of(spec: &LinkSpec, index: u32) -> LinkFact {
         name: spec.name.to_string(),
         up: true,
         multicast: true,
-        ethernet: true,
-        mac: spec.kind.mac().unwrap_or_default(),
+        hw_type: 1,
+        mac: spec.kind.mac().unwrap_or_default().into(),
+        broadcast: [0xff; 6].into(),
         mtu: 1500,
         set_up: true,
         group: spec.group,
@@ -516,8 +517,9 @@ pub fn link(words: &mut dyn Iterator<Item = &str>) -> Result<LinkFact, Error> {
         set_up: true,
         multicast: true,
         noarp: false,
-        ethernet: true,
-        mac: [2, 0, 0, 0, 0, index as u8],
+        hw_type: 1,
+        mac: [2, 0, 0, 0, 0, index as u8].into(),
+        broadcast: [0xff; 6].into(),
         mtu: 1500,
         ..LinkFact::default()
     };

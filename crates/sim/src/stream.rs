@@ -411,8 +411,9 @@ fn link(b: &mut Bytes<'_>, n: u32) -> LinkFact {
         set_up: bits & 7 != 0,
         multicast: bits & 12 != 12,
         noarp: bits == 9,
-        ethernet: true,
-        mac: [2, 0, 0, 0, 0, n as u8],
+        hw_type: 1,
+        mac: [2, 0, 0, 0, 0, n as u8].into(),
+        broadcast: [0xff; 6].into(),
         mtu: 1500,
         ..LinkFact::default()
     }

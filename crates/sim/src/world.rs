@@ -509,8 +509,9 @@ fn link(up: bool) -> LinkFact {
         set_up: true,
         multicast: true,
         noarp: false,
-        ethernet: true,
-        mac: [2, 0, 0, 0, 0, 2],
+        hw_type: 1,
+        mac: [2, 0, 0, 0, 0, 2].into(),
+        broadcast: [0xff; 6].into(),
         mtu: 1500,
         ..LinkFact::default()
     }

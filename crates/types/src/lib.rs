@@ -4,9 +4,11 @@
 //! and BFD identifiers, priorities, weights. Never does I/O or reads a clock.
 
 mod addr;
+mod hw;
 mod ids;
 mod time;
 
 pub use addr::{Family, Prefix};
+pub use hw::HwAddr;
 pub use ids::{GroupId, IfIndex, InstanceId, Priority, ScriptId, TrackId, Vrid, Weight};
 pub use time::{Centisecs, Micros, Mono};

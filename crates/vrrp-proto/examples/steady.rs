@@ -41,8 +41,9 @@ fn started(count: usize) -> (Node, Out) {
             set_up: true,
             multicast: true,
             noarp: false,
-            ethernet: true,
-            mac: [2, 0, 0, 0, 0, 1],
+            hw_type: 1,
+            mac: [2, 0, 0, 0, 0, 1].into(),
+            broadcast: [0xff; 6].into(),
             mtu: 1500,
             ..LinkFact::default()
         };

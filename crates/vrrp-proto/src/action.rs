@@ -28,7 +28,7 @@ use core::ops::Range;
 use model::net::Address;
 use model::vrrp::IpvlanMode;
 use std::sync::Arc;
-use types::{Family, IfIndex, InstanceId};
+use types::{Family, HwAddr, IfIndex, InstanceId};
 
 /// Results of one or more calls of [`Node::handle`](crate::Node::handle);
 /// reused between calls so that nothing is allocated in steady state.
@@ -291,7 +291,7 @@ pub struct LinkSpec {
 
 /// `count` gratuitous ARPs (RFC 5227) or unsolicited neighbour advertisements
 /// (RFC 4861 section 7.2.6) for one address;
-/// [`garp::encode`](crate::garp::encode) makes the frame.
+/// [`garp::encode`](crate::garp::encode) makes the packet.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Garp {
     /// Whose.
@@ -304,8 +304,12 @@ pub struct Garp {
     pub ifindex: IfIndex,
     /// Name of the interface.
     pub ifname: Arc<str>,
+    /// Kind of the interface (`ARPHRD_*`).
+    pub hw_type: u16,
     /// Hardware address of the interface.
-    pub mac: [u8; 6],
+    pub mac: HwAddr,
+    /// Where its broadcasts go.
+    pub broadcast: HwAddr,
     /// Router flag of a neighbour advertisement.
     pub router: bool,
     /// Number of packets.

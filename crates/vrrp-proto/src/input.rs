@@ -12,7 +12,7 @@ use model::net::Address;
 use model::{Config, Global, TrackObject, Vrrp};
 use std::collections::HashSet;
 use std::sync::Arc;
-use types::{IfIndex, Prefix, TrackId};
+use types::{HwAddr, IfIndex, Prefix, TrackId};
 
 /// The part of a configuration that the machine works on.
 #[derive(Debug, Clone, PartialEq, Eq, Default)]
@@ -187,10 +187,12 @@ pub struct LinkFact {
     pub multicast: bool,
     /// `IFF_NOARP`.
     pub noarp: bool,
-    /// Whether it has Ethernet addresses (`ARPHRD_ETHER`).
-    pub ethernet: bool,
-    /// Hardware address, zero when it has none.
-    pub mac: [u8; 6],
+    /// Its kind of hardware (`ARPHRD_*`).
+    pub hw_type: u16,
+    /// Hardware address, empty when it has none.
+    pub mac: HwAddr,
+    /// Where its broadcasts go.
+    pub broadcast: HwAddr,
     /// Largest packet in bytes.
     pub mtu: u32,
     /// `IFF_UP`: somebody set it up, whether it runs or not.

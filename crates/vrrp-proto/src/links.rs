@@ -9,7 +9,7 @@ use core::net::{IpAddr, Ipv6Addr};
 use core::time::Duration;
 use std::collections::{BTreeMap, HashMap};
 use std::sync::Arc;
-use types::{Family, IfIndex, Mono, Prefix};
+use types::{Family, HwAddr, IfIndex, Mono, Prefix};
 
 /// More interfaces than this do not sit on each other.
 const DEPTH_MAX: usize = 8;
@@ -34,7 +34,11 @@ pub struct Link {
     /// Largest packet.
     pub mtu: u32,
     /// Hardware address.
-    pub mac: [u8; 6],
+    pub mac: HwAddr,
+    /// Where broadcasts go.
+    pub broadcast: HwAddr,
+    /// Kind of hardware (`ARPHRD_*`).
+    pub hw_type: u16,
     /// Routing table of a VRF.
     pub vrf_table: Option<u32>,
     /// Whether it forwards IPv6.
@@ -178,6 +182,8 @@ impl Links {
                 noarp: fact.noarp,
                 mtu: fact.mtu,
                 mac: fact.mac,
+                broadcast: fact.broadcast,
+                hw_type: fact.hw_type,
                 vrf_table: fact.vrf_table,
                 forwarding: false,
                 set_up: fact.set_up,
@@ -200,9 +206,11 @@ impl Links {
         link.noarp = fact.noarp;
         link.vrf = fact.vrf;
         link.vrf_table = fact.vrf_table;
-        let seen = (link.mac, link.set_up, link.group, link.master, link.stacked, link.below);
-        if seen != (fact.mac, fact.set_up, fact.group, fact.master, fact.stacked, fact.below) {
-            link.mac = fact.mac;
+        let hw = (link.mac, link.broadcast, link.hw_type);
+        let seen = (hw, link.set_up, link.group, link.master, link.stacked, link.below);
+        let hw = (fact.mac, fact.broadcast, fact.hw_type);
+        if seen != (hw, fact.set_up, fact.group, fact.master, fact.stacked, fact.below) {
+            (link.mac, link.broadcast, link.hw_type) = (fact.mac, fact.broadcast, fact.hw_type);
             (link.set_up, link.group) = (fact.set_up, fact.group);
             (link.master, link.stacked, link.below) = (fact.master, fact.stacked, fact.below);
             changed.names.push(link.name.clone());

@@ -220,9 +220,9 @@ impl Node {
         self.on(id, at, |i, env| (0..i.vips.len()).for_each(|n| i.veil(n, env)));
     }
 
-    /// The interfaces of the host: index, name and hardware address.
+    /// The interfaces of the host: index, name and MAC; zeros where there is none.
     pub fn links(&self) -> impl Iterator<Item = (IfIndex, &str, [u8; 6])> {
-        self.links.all().map(|l| (l.index, &*l.name, l.mac))
+        self.links.all().map(|l| (l.index, &*l.name, l.mac.mac().unwrap_or_default()))
     }
 
     /// The static addresses, in configuration order: interface, and whether each is set.

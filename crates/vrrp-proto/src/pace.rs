@@ -156,7 +156,9 @@ mod tests {
             addr: IpAddr::from([10, 0, 0, last]),
             ifindex: IfIndex(2),
             ifname: "eth0".into(),
-            mac: [0; 6],
+            hw_type: crate::garp::ETHERNET,
+            mac: [0; 6].into(),
+            broadcast: [0xff; 6].into(),
             router: false,
             count,
         }

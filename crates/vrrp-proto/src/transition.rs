@@ -276,7 +276,9 @@ impl Instance {
             addr,
             ifindex,
             ifname: link.name.clone(),
+            hw_type: link.hw_type,
             mac: link.mac,
+            broadcast: link.broadcast,
             router: link.forwarding,
             count,
         })

@@ -65,8 +65,9 @@ fn start(instance: &VrrpInstance, source: IpAddr, unix: Duration) -> (Node, Out)
         set_up: true,
         multicast: true,
         noarp: false,
-        ethernet: true,
-        mac: [2, 0, 0, 0, 0, 1],
+        hw_type: 1,
+        mac: [2, 0, 0, 0, 0, 1].into(),
+        broadcast: [0xff; 6].into(),
         mtu: 1500,
         ..LinkFact::default()
     };

@@ -6,11 +6,8 @@ use model::net::Address;
 use model::vrrp::IpvlanMode;
 use netlink::addr::{self, AddrSpec};
 use netlink::link::{self, Link};
-use types::{IfIndex, Prefix};
+use types::{HwAddr, IfIndex, Prefix};
 use vrrp_proto::{AddrFact, LinkFact, LinkKind, Stacked};
-
-/// `ARPHRD_ETHER`.
-const ARPHRD_ETHER: u16 = 1;
 
 /// The request for `address` on an interface.
 pub fn spec(address: &Address, ifindex: IfIndex) -> AddrSpec {
@@ -54,8 +51,9 @@ pub fn link_fact(link: &Link) -> LinkFact {
         flags: link.flags,
         multicast: link.flags & link::F_MULTICAST != 0,
         noarp: link.flags & link::F_NOARP != 0,
-        ethernet: link.hw_type == ARPHRD_ETHER,
-        mac: link.mac.first_chunk::<6>().copied().unwrap_or_default(),
+        hw_type: link.hw_type,
+        mac: HwAddr::new(&link.mac).unwrap_or_default(),
+        broadcast: HwAddr::new(&link.broadcast).unwrap_or_default(),
         mtu: link.mtu,
         set_up: link.flags & link::F_UP != 0,
         group: link.group,

@@ -6,9 +6,6 @@ use std::io;
 use std::os::fd::OwnedFd;
 use vrrp_proto::{Garp, garp};
 
-/// Length of an Ethernet header, which the kernel writes.
-const ETHER_HEADER: usize = 14;
-
 /// One packet socket for all interfaces.
 #[derive(Debug)]
 pub struct GarpSender {
@@ -27,16 +24,10 @@ impl GarpSender {
 
     /// Queues one packet.
     pub fn push(&mut self, garp: &Garp) {
-        let mut frame = [0; garp::MAX_FRAME];
-        let len = garp::encode(garp, &mut frame);
-        let Some((header, payload)) =
-            frame.get(..len).and_then(|f| f.split_first_chunk::<ETHER_HEADER>())
-        else {
-            return;
-        };
-        let [dst @ .., _, _, _, _, _, _, t0, t1] = header;
-        let protocol = u16::from_be_bytes([*t0, *t1]);
-        self.queue.push(To::link(garp.ifindex.0, protocol, dst), payload);
+        let mut packet = [0; garp::MAX_PACKET];
+        let Some(envelope) = garp::encode(garp, &mut packet) else { return };
+        let to = To::link(garp.ifindex.0, envelope.protocol, envelope.to.as_bytes());
+        self.queue.push(to, packet.get(..envelope.len).unwrap_or_default());
     }
 
     /// Sends what is queued; what the device has no room for is dropped, since

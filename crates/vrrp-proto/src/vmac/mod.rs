@@ -507,7 +507,7 @@ impl LinkSpec {
     pub(crate) fn is_same_link(&self, links: &Links) -> bool {
         self.existing.and_then(|index| links.get(index)).is_some_and(|link| {
             link.stacked.is_some_and(|s| s.parent == self.parent && s.kind == self.kind)
-                && self.kind.mac().is_none_or(|mac| mac == link.mac)
+                && self.kind.mac().is_none_or(|mac| link.mac == mac)
         })
     }
 
@@ -515,7 +515,7 @@ impl LinkSpec {
     fn fits(&self, link: &Link) -> bool {
         link.name == self.name
             && link.stacked.is_some_and(|s| s.parent == self.parent && s.kind == self.kind)
-            && self.kind.mac().is_none_or(|mac| mac == link.mac)
+            && self.kind.mac().is_none_or(|mac| link.mac == mac)
             && link.group == self.group
             && link.master == self.master
     }

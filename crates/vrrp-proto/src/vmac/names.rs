@@ -74,7 +74,7 @@ impl Vmacs {
                 Some(link) => {
                     let mine = own.is_none()
                         && link.stacked.is_some_and(|s| s.parent == parent.index && s.kind == kind)
-                        && kind.mac().is_none_or(|mac| mac == link.mac);
+                        && kind.mac().is_none_or(|mac| link.mac == mac);
                     mine.then_some((name, Some(link.index)))
                 }
             }
