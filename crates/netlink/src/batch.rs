@@ -150,6 +150,12 @@ impl Batch {
         self.push(route::NEW, spec.insert.flags(), |msg| spec.encode_new(msg))
     }
 
+    /// Queues the setting of a route in the place of the first one of the same
+    /// [`RouteSpec::key`](crate::route::RouteSpec::key), which is gone in the same step.
+    pub fn replace_route(&mut self, spec: &RouteSpec) -> Seq {
+        self.push(route::NEW, wire::F_CREATE | wire::F_REPLACE, |msg| spec.encode_new(msg))
+    }
+
     /// Queues the removal of a route; one that is not there is an error (`ESRCH`).
     pub fn del_route(&mut self, spec: &RouteSpec) -> Seq {
         self.push(route::DEL, 0, |msg| spec.encode_del(msg))

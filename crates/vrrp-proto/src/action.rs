@@ -23,6 +23,7 @@
 use crate::event::Event;
 use crate::fib::{FibEntry, Ways};
 use crate::firewall;
+use crate::replace::Instead;
 use core::net::IpAddr;
 use core::ops::Range;
 use model::net::Address;
@@ -199,6 +200,9 @@ pub enum Action {
         entry: FibEntry,
         /// Where it leads.
         ways: Arc<Ways>,
+        /// The route that it takes the place of, in one step. Where the kernel refuses, that one
+        /// is to be removed.
+        instead: Option<Instead>,
     },
     /// Remove a route or rule.
     DelFib {

@@ -64,6 +64,9 @@ pub enum FibNews {
 pub enum FibFact {
     /// It was added.
     Added,
+    /// The request to put it in the place of another route is done. To the kernel both may be the
+    /// same one, and it tells of no change.
+    Done,
     /// It was removed; a route named its interface.
     Removed {
         /// The interface that it led to.
@@ -279,6 +282,11 @@ impl Fib {
         self.held.iter().map(|h| &h.entry)
     }
 
+    /// Those whose interfaces are there, and what these are.
+    pub fn placed(&self, links: &Links) -> impl Iterator<Item = (&FibEntry, Ways)> {
+        self.entries().filter_map(|entry| Some((entry, entry.ways(links).ok()?)))
+    }
+
     /// Interfaces that any of them needs.
     pub fn devices(&self) -> impl Iterator<Item = &str> {
         self.held.iter().flat_map(|h| h.entry.devices())
@@ -320,7 +328,7 @@ impl Fib {
                     out.actions.push(Action::DelFib { owner, entry, ways, best_effort: true });
                 }
                 held.hold.ask(ways.clone());
-                out.actions.push(Action::AddFib { owner, entry, ways });
+                out.actions.push(Action::AddFib { owner, entry, ways, instead: None });
                 None
             }
             Err(dev) => Some((held.entry.clone(), FibNews::DeviceMissing(dev))),
@@ -346,9 +354,10 @@ impl Fib {
         // What the kernel refused is not there, unless it is asked once more.
         let answered = held.hold.owed == 0 && !held.hold.confirmed;
         let refused = held.refused.take().is_some() && answered;
+        let best_effort = !held.hold.confirmed;
         if let Some(ways) = held.hold.release().filter(|_| !refused) {
             let entry = held.entry.clone();
-            out.actions.push(Action::DelFib { owner, entry, ways, best_effort: false });
+            out.actions.push(Action::DelFib { owner, entry, ways, best_effort });
         }
     }
 
@@ -445,9 +454,11 @@ impl Fib {
         const ESRCH: i32 = 3;
         const EEXIST: i32 = 17;
         let held = self.index.get(entry).and_then(|n| self.held.get_mut(*n))?;
-        self.lacking |= fact != FibFact::Added;
+        self.lacking |= !matches!(fact, FibFact::Added | FibFact::Done);
         match fact {
-            FibFact::Added => {
+            // What it told before that counts more.
+            FibFact::Done if held.hold.owed == 0 => None,
+            FibFact::Added | FibFact::Done => {
                 held.hold.answered(true);
                 held.refused = None;
                 None

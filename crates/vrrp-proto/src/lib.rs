@@ -34,6 +34,7 @@ mod packet;
 mod receive;
 pub mod reject;
 mod reload;
+mod replace;
 mod routing;
 mod same;
 mod sockets;

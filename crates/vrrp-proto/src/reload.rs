@@ -124,6 +124,7 @@ impl Node {
         self.apply(&changed, &fresh, at);
         self.hand_over(from, at);
         keep_what_moves(&mut at.out.actions, from);
+        self.replace_routes(&mut at.out.actions, from);
     }
 
     /// Addresses that wait for their link stay where they have been until it is there: the

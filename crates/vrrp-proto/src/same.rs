@@ -6,7 +6,7 @@
 use crate::action::Action;
 use crate::fib::FibEntry;
 use core::net::Ipv4Addr;
-use model::net::{Address, Route, Rule};
+use model::net::{Address, Route, RouteInsert, Rule};
 use std::collections::{HashMap, HashSet};
 use std::sync::Arc;
 use types::Prefix;
@@ -78,8 +78,9 @@ pub fn keep_what_moves(actions: &mut Vec<Action>, from: usize) {
 fn as_kernel_has(entry: &FibEntry) -> FibEntry {
     match entry {
         FibEntry::Route(r) => {
-            let track_group = None;
-            FibEntry::Route(Arc::new(Route { no_track: false, track_group, ..(**r).clone() }))
+            let (insert, track_group) = (RouteInsert::default(), None);
+            let route = Route { insert, no_track: false, track_group, ..(**r).clone() };
+            FibEntry::Route(Arc::new(route))
         }
         FibEntry::Rule(r) => {
             let track_group = None;

@@ -40,6 +40,8 @@ struct Pending {
     owner: Owner,
     what: Object,
     adding: bool,
+    /// A route that it takes the place of.
+    instead: Option<Box<(FibEntry, Spec)>>,
 }
 
 /// Something that the kernel is asked to hold.
@@ -82,6 +84,8 @@ impl fmt::Display for Object {
 pub struct Results {
     /// Changes that the kernel refused.
     pub failed: Vec<Failed>,
+    /// Routes that have taken the place of others.
+    pub replaced: Vec<(Owner, FibEntry)>,
     /// News whose time has come.
     pub news: Vec<Event>,
     /// Which changes were refused is not known.
@@ -173,8 +177,18 @@ impl Exec {
         self.note(owner, Object::Fib(entry), adding);
     }
 
+    /// Queues the adding of a route in the place of another, which goes in any case.
+    pub fn replace(&mut self, owner: Owner, entry: FibEntry, new: &Spec, old: (FibEntry, Spec)) {
+        let Spec::Route(route) = new else { return self.fib(owner, entry, new, true) };
+        self.last = self.batch.replace_route(route);
+        self.note(owner, Object::Fib(entry), true);
+        if let Some(pending) = self.pending.back_mut() {
+            pending.instead = Some(Box::new(old));
+        }
+    }
+
     fn note(&mut self, owner: Owner, what: Object, adding: bool) {
-        self.pending.push_back(Pending { seq: self.last, owner, what, adding });
+        self.pending.push_back(Pending { seq: self.last, owner, what, adding, instead: None });
     }
 
     /// Queues gratuitous ARPs.
@@ -250,12 +264,14 @@ impl Exec {
 
     fn collect(&mut self, results: &mut Results) -> io::Result<()> {
         let pending = &mut self.pending;
+        let mut left = Vec::new();
         self.batch.poll(|outcome| match outcome {
             Outcome::Failed { seq, error } => {
                 while pending.front().is_some_and(|p| p.seq < seq) {
                     pending.pop_front();
                 }
-                let Some(p) = pending.front().filter(|p| p.seq == seq) else { return };
+                let Some(p) = pending.front_mut().filter(|p| p.seq == seq) else { return };
+                left.extend(p.instead.take().map(|old| (p.owner, *old)));
                 results.failed.push(Failed {
                     owner: p.owner,
                     what: p.what.clone(),
@@ -265,11 +281,17 @@ impl Exec {
             }
             Outcome::Done { through } | Outcome::Lost { through } => {
                 results.lost |= matches!(outcome, Outcome::Lost { .. });
-                while pending.front().is_some_and(|p| p.seq <= through) {
-                    pending.pop_front();
+                while let Some(p) = pending.pop_front_if(|p| p.seq <= through) {
+                    if let (Object::Fib(entry), Some(_)) = (p.what, p.instead) {
+                        results.replaced.push((p.owner, entry));
+                    }
                 }
             }
-        })
+        })?;
+        for (owner, (entry, spec)) in left {
+            self.fib(owner, entry, &spec, false);
+        }
+        Ok(())
     }
 
     fn announce(&mut self, mut sent: impl FnMut(&Garp)) {

@@ -330,10 +330,16 @@ impl VrrpRole {
             Action::MakeLink(spec) => self.vmacs.make(spec),
             Action::RemoveLink { .. } if self.leaving && self.options().dont_release => {}
             Action::RemoveLink { name, index } => self.vmacs.remove(name, index),
-            Action::AddFib { owner, entry, ways } => {
+            Action::AddFib { owner, entry, ways, instead } => {
                 let spec = Spec::of(&entry, &ways);
                 self.fib.asked(owner, &entry, &spec, &self.poll, FIB);
-                self.exec.fib(owner, entry, &spec, true);
+                match instead {
+                    None => self.exec.fib(owner, entry, &spec, true),
+                    Some((old, ways)) => {
+                        let old = (old.clone(), Spec::of(&old, &ways));
+                        self.exec.replace(owner, entry, &spec, old);
+                    }
+                }
             }
             Action::DelFib { owner, entry, ways, .. } => {
                 if !self.stays(owner) {
@@ -408,22 +414,26 @@ impl VrrpRole {
         }
         // A failure shows in the next receive.
         let _ = self.core.flush();
-        self.refused();
+        self.answered();
         if core::mem::take(&mut self.results.lost) {
             self.resync.doubt();
         }
         Ok(())
     }
 
-    /// What the kernel refused goes back to the machine.
-    fn refused(&mut self) {
-        if self.results.failed.is_empty() {
+    /// What the kernel refused, and which routes it replaced, goes back to the machine.
+    fn answered(&mut self) {
+        if self.results.failed.is_empty() && self.results.replaced.is_empty() {
             return;
         }
         // What was not there to be removed went before, and that is to be heard first.
         self.serve_monitor();
         let now = clock::now();
         let Some(node) = &mut self.node else { return };
+        for (owner, entry) in self.results.replaced.drain(..) {
+            let (entry, fact) = (&entry, FibFact::Done);
+            node.handle(now, Input::Fib { owner, entry, fact }, &mut self.out);
+        }
         for f in self.results.failed.drain(..) {
             let (owner, adding, errno) = (f.owner, f.adding, f.errno);
             match &f.what {
