@@ -12,6 +12,7 @@ mod frr;
 pub mod kernel;
 mod lan;
 mod life;
+pub mod netns;
 pub mod news;
 pub mod pairs;
 pub mod rng;

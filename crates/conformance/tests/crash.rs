@@ -7,6 +7,7 @@ use std::time::Instant;
 
 use conformance::Lan;
 use conformance::kernel::{difference, settings, state};
+use conformance::netns::name_network;
 use lab::config::{self, Instance};
 use lab::{Daemon, Host, PATIENCE, Result, Role, Subject, procs};
 use nix::sys::signal::Signal;
@@ -208,6 +209,31 @@ fn instances_do_not_meet() -> Result<()> {
     assert!(lan.a.has_addr([192, 0, 2, 100])?);
     let mut one = Daemon::start_with_own_pid_files(&lan.a, subject, &named("one", everything()))?;
     await_masters(&mut one)?;
+    assert!(one.stop()?.success());
+    await_held(&lan.a, |_| before.clone())
+}
+
+/// Nor do daemons of other network namespaces, whose files are at one place as they see it.
+#[test]
+fn network_namespaces_do_not_meet() -> Result<()> {
+    let (lan, before) = lan()?;
+    let (home, subject) = (Host::new("home")?, &Subject::ours()?);
+    name_network(&home, &lan.a, "one")?;
+    name_network(&home, &lan.b, "two")?;
+    let start = |name: &str, config: &str| {
+        let config = format!("net_namespace {name}\n{config}");
+        Daemon::start_with_own_pid_files(&home, subject, &config)
+    };
+    let mut one = start("one", &everything())?;
+    await_masters(&mut one)?;
+    one.crash();
+    let mut two = start("two", ROUTER)?;
+    two.await_log("Startup complete")?;
+    assert!(two.stop()?.success());
+    assert!(lan.a.has_addr([192, 0, 2, 100])?);
+    let mut one = start("one", ROUTER)?;
+    one.await_log("An earlier daemon was killed")?;
+    one.await_log("Startup complete")?;
     assert!(one.stop()?.success());
     await_held(&lan.a, |_| before.clone())
 }

@@ -2,24 +2,13 @@
 
 use std::process::Command;
 
+use conformance::netns::name_network;
 use conformance::{Lan, VIP, on_both};
 use lab::config::Instance;
 use lab::{Daemon, Host, PATIENCE, Result, Role, Subject};
 
 fn instance(vrid: u8, priority: u8, vip: &str) -> Instance {
     Instance::new(vrid, priority, &[vip])
-}
-
-/// Makes the network of `host` a namespace that `home` knows by this name.
-fn name_network(home: &Host, host: &Host, name: &str) -> Result<()> {
-    let mut sleeper = host.spawn(Command::new("sleep").arg("1000"))?;
-    let file = format!("/run/netns/{name}");
-    let (make, pid) = ("mkdir -p /run/netns && touch", sleeper.id());
-    let text = format!("{make} {file} && mount --bind /proc/{pid}/ns/net {file}");
-    let done = home.output(Command::new("sh").args(["-c", &text]));
-    let _ = sleeper.kill();
-    let _ = sleeper.wait();
-    done.map(|_| ())
 }
 
 /// The number in a pid file of `home`, empty without one.

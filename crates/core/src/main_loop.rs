@@ -172,6 +172,7 @@ impl Core {
             self.refresh_monitor(clock::now());
             for slot in &mut self.slots {
                 slot.update_interest(&self.poll);
+                slot.keep();
             }
             self.poll.wait(self.deadline(), &mut ready)?;
             for r in &ready {
@@ -313,14 +314,8 @@ impl Core {
                 }
                 self.check_complete();
             }
-            Report::Settled(g) => {
-                slot.traces.settled(g);
-                slot.note();
-            }
-            Report::Changed(changed) => {
-                slot.changed = changed;
-                slot.note();
-            }
+            Report::Settled(g) => slot.settled(g),
+            Report::Changed(changed) => slot.has_changed(changed),
             Report::Dump(kind, text) => match child.dumps.pop_front() {
                 Some(DumpTo::Log) => text.lines().for_each(|line| info!("{line}")),
                 Some(DumpTo::Kept(path)) => kept::state(&path, &text),

@@ -161,8 +161,7 @@ impl Core {
     fn commit(&mut self, at: usize, generation: Generation) {
         let Some(slot) = self.slots.get_mut(at) else { return };
         if slot.child.is_some() {
-            slot.traces.runs(generation, &self.config);
-            slot.note();
+            slot.runs(generation, &self.config);
         }
         let Some(child) = slot.child.as_mut() else { return };
         child.committed = true;

@@ -12,6 +12,7 @@ use ipc::Role;
 use ipc::msg::vrrp::Changed;
 use ipc::msg::{Generation, LogSetup, TrackValue};
 use log::{info, warn};
+use model::Config;
 use rt::channel;
 use rt::poll::Loop;
 use rt::spawn::{self, Exit};
@@ -19,6 +20,7 @@ use rt::{Interest, Token, signals};
 use std::collections::VecDeque;
 use std::io;
 use std::path::PathBuf;
+use std::sync::Arc;
 use std::time::Duration;
 use types::{Mono, TrackId};
 
@@ -30,6 +32,9 @@ const DELAY_MAX: u64 = 60;
 
 /// A role that has closed its channel must be gone after this time.
 const CLOSE_GRACE: Duration = Duration::from_secs(5);
+
+/// A role changes fewer settings of the kernel than these, whatever its configuration is.
+const CHANGED_MAX: usize = 65_536;
 
 /// A role must run its first configuration within this time.
 pub(crate) const ANSWER_MAX: Duration = Duration::from_secs(60);
@@ -170,6 +175,8 @@ pub struct Slot {
     pub changed: Vec<Changed>,
     /// Where both are kept for the next daemon.
     remains: Option<Remains>,
+    /// They are not what is kept there.
+    unkept: bool,
     /// It was started once more at the end of the daemon, to take that away.
     pub cleans: bool,
     backoff: Backoff,
@@ -186,6 +193,7 @@ impl Slot {
             respawn_at: None,
             pid_file,
             remains,
+            unkept: false,
             traces: Traces::default(),
             changed: Vec::new(),
             cleans: false,
@@ -201,9 +209,34 @@ impl Slot {
         }
     }
 
-    /// What its processes may have left is not what it was.
-    pub fn note(&mut self) {
-        if let Some(remains) = &mut self.remains {
+    /// A process of it is about to run a configuration: should all be killed, that is known.
+    pub fn runs(&mut self, generation: Generation, config: &Arc<Config>) {
+        self.traces.runs(generation, config);
+        self.unkept = true;
+        self.keep();
+    }
+
+    /// Nothing is left of what was before this one.
+    pub fn settled(&mut self, generation: Generation) {
+        self.traces.settled(generation);
+        self.unkept = true;
+    }
+
+    /// Its process has changed these settings.
+    pub fn has_changed(&mut self, mut changed: Vec<Changed>) {
+        if changed.len() > CHANGED_MAX {
+            warn!("{} process: more than {CHANGED_MAX} settings are not kept", title(self.role));
+            changed.truncate(CHANGED_MAX);
+        }
+        self.unkept |= changed != self.changed;
+        self.changed = changed;
+    }
+
+    /// Keeps for the next daemon what was noted.
+    pub fn keep(&mut self) {
+        if std::mem::take(&mut self.unkept)
+            && let Some(remains) = &mut self.remains
+        {
             remains.write(&self.traces, &self.changed);
         }
     }
@@ -212,7 +245,8 @@ impl Slot {
     pub fn forget(&mut self) {
         self.traces.clear();
         self.changed.clear();
-        self.note();
+        self.unkept = true;
+        self.keep();
     }
 
     /// The token of the role's channel.

@@ -17,7 +17,7 @@ struct World {
     a: Host,
     wire: Capture,
     watch: Watch,
-    _switch: Switch,
+    switch: Switch,
 }
 
 fn world() -> Result<World> {
@@ -26,7 +26,7 @@ fn world() -> Result<World> {
     switch.attach(&a, "eth0", &["192.0.2.1/24", "2001:db8::1/64"])?;
     switch.attach(&onlooker, "eth0", &["192.0.2.9/24", "2001:db8::9/64"])?;
     let (wire, watch) = (Capture::new(&onlooker, "eth0")?, Watch::new(&a)?);
-    Ok(World { a, wire, watch, _switch: switch })
+    Ok(World { a, wire, watch, switch })
 }
 
 fn start(world: &World, subject: &Subject, instance: Instance) -> Result<Daemon> {
@@ -85,6 +85,33 @@ on_both!(
     an_ipvlan_for_ipv6_has_the_address_that_the_kernel_makes_up,
     a_vmac_belongs_to_the_vrf_of_its_interface,
 );
+
+/// The next daemon knows them by their parents, kinds and MACs, and has no use for them.
+#[test]
+fn links_that_a_crash_has_left_go_with_another_configuration() -> Result<()> {
+    let (world, subject) = (world()?, &Subject::ours()?);
+    ip(&world.a, "link add red type vrf table 10")?;
+    ip(&world.a, "link set red up")?;
+    world.switch.attach(&world.a, "eth1", &["198.51.100.1/24"])?;
+    ip(&world.a, "link set eth1 master red")?;
+    let ipvlan = Instance::new(51, 150, &["192.0.2.100/24"]).with("use_ipvlan ipv 192.0.2.5/24");
+    let vmac =
+        Instance { interface: "eth1".into(), ..Instance::new(52, 150, &["198.51.100.52/24"]) };
+    let config = lab::config::file([&ipvlan, &vmac.with("use_vmac")]);
+    let mut daemon = Daemon::start_with_own_pid_files(&world.a, subject, &config)?;
+    daemon.await_log("Entering MASTER STATE")?;
+    daemon.await_log("Entering MASTER STATE")?;
+    daemon.crash();
+    assert!(world.a.index("ipv").is_ok() && world.a.index("vrrp.52").is_ok());
+    let other = "global_defs {\nrouter_id nothing\n}\n";
+    let mut daemon = Daemon::start_with_own_pid_files(&world.a, subject, other)?;
+    daemon.await_log("removed interface")?;
+    daemon.await_log("removed interface")?;
+    assert!(daemon.stop()?.success());
+    assert!(world.a.index("ipv").is_err() && world.a.index("vrrp.52").is_err());
+    assert!(!world.a.has_addr(VIP)?);
+    Ok(())
+}
 
 /// Adverts to peers go by the routing table of the VRF and are heard in it. The installed
 /// reference wants an interface.

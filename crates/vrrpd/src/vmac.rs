@@ -265,19 +265,19 @@ impl VirtualLinks {
     /// The interface below answers for its own addresses only, and not for those on the virtual
     /// link, nor does it ask in their name: else neighbours would learn its MAC for them.
     fn prepare_parent(&mut self, spec: &LinkSpec) {
-        self.untold = true;
         let saved = self.parents.entry(spec.parent).or_default();
+        let before = saved.len();
         for (key, value) in [("arp_ignore", 1), ("arp_filter", 1), ("arp_announce", 2)] {
             if !saved.iter().any(|c| c.key == key) {
                 saved.extend(change(Family::V4, &spec.parent_name, key, value));
             }
         }
+        self.untold |= saved.len() != before;
     }
 
     /// `all` outdoes an interface, so that the virtual link could not be free of source checks
     /// (Documentation/networking/ip-sysctl.rst): each interface gets the check of its own instead.
     fn prepare_host(&mut self) {
-        self.untold = true;
         let all = ConfKey { family: Family::V4, scope: "all", key: RP_FILTER };
         let mut saved = self.checks.take().unwrap_or_default();
         if let Ok(level) = all.get()
@@ -290,6 +290,7 @@ impl VirtualLinks {
                 }
             }
             saved.extend(change(Family::V4, "all", RP_FILTER, 0));
+            self.untold = true;
             log::info!(
                 "net.ipv4.conf.all.rp_filter is {level}: set on every interface instead, since \
                  VMACs cannot have it"
