@@ -18,8 +18,8 @@ use ipc::msg::LogSetup;
 use log::{Level, LevelFilter, Log, Metadata, Record};
 use nix::sys::signal::{SigSet, SigmaskHow};
 use std::path::PathBuf;
-use std::sync::atomic::{AtomicU64, Ordering};
-use std::sync::mpsc::{Receiver, SyncSender, TrySendError, sync_channel};
+use std::sync::atomic::{AtomicU64, AtomicUsize, Ordering};
+use std::sync::mpsc::{Receiver, Sender, SyncSender, channel, sync_channel};
 use std::sync::{Arc, RwLock};
 use std::time::{Duration, SystemTime};
 
@@ -106,17 +106,31 @@ enum Message {
     Flush(SyncSender<()>),
 }
 
-/// The sending side of one output's queue.
+/// The sending side of one output's queue, which takes memory for what is in it only.
 struct Queue {
-    to: SyncSender<Message>,
-    lost: Arc<AtomicU64>,
+    to: Sender<Message>,
+    counts: Arc<Counts>,
+}
+
+/// Of the lines of one output.
+#[derive(Debug, Default)]
+struct Counts {
+    /// In the queue.
+    waiting: AtomicUsize,
+    /// Dropped, and not told yet.
+    lost: AtomicU64,
 }
 
 impl Queue {
+    /// Called by one thread at a time.
     fn push(&self, line: Line) {
-        if let Err(TrySendError::Full(_)) = self.to.try_send(Message::Line(line)) {
-            self.lost.fetch_add(1, Ordering::Relaxed);
+        if self.counts.waiting.load(Ordering::Relaxed) >= QUEUE {
+            self.counts.lost.fetch_add(1, Ordering::Relaxed);
+            return;
         }
+        self.counts.waiting.fetch_add(1, Ordering::Relaxed);
+        // Fails where the thread is gone, and nothing is to be done then.
+        let _ = self.to.send(Message::Line(line));
     }
 }
 
@@ -174,7 +188,7 @@ pub fn finish() {
     {
         for q in queues {
             let (done, wait) = sync_channel(1);
-            if q.to.try_send(Message::Flush(done)).is_ok() {
+            if q.to.send(Message::Flush(done)).is_ok() {
                 waiting.push(wait);
             }
         }
@@ -185,26 +199,27 @@ pub fn finish() {
 }
 
 fn spawn_writer(output: Output) -> Option<Queue> {
-    let (to, from) = sync_channel(QUEUE);
-    let lost = Arc::new(AtomicU64::new(0));
-    let counter = lost.clone();
+    let (to, from) = channel();
+    let counts = Arc::new(Counts::default());
+    let shared = counts.clone();
     std::thread::Builder::new()
         .name("log".into())
         .stack_size(64 * 1024)
-        .spawn(move || write_all(output, &from, &counter))
+        .spawn(move || write_all(output, &from, &shared))
         .ok()?;
-    Some(Queue { to, lost })
+    Some(Queue { to, counts })
 }
 
 /// The writer thread: until the last sender is gone.
-fn write_all(mut output: Output, from: &Receiver<Message>, lost: &AtomicU64) {
+fn write_all(mut output: Output, from: &Receiver<Message>, counts: &Counts) {
     while let Ok(first) = from.recv() {
         // What has come meanwhile is written together.
         for message in std::iter::once(first).chain(from.try_iter()) {
             match message {
                 Message::Line(line) => {
                     output.write(&line);
-                    let n = lost.swap(0, Ordering::Relaxed);
+                    counts.waiting.fetch_sub(1, Ordering::Relaxed);
+                    let n = counts.lost.swap(0, Ordering::Relaxed);
                     if n > 0 {
                         output.write(&losses(n));
                     }
@@ -277,16 +292,15 @@ mod tests {
 
     #[test]
     fn a_full_queue_drops_and_counts_instead_of_waiting() {
-        let (to, from) = sync_channel(1);
-        let lost = Arc::new(AtomicU64::new(0));
-        let q = Queue { to, lost: lost.clone() };
+        let (to, from) = channel();
+        let q = Queue { to, counts: Arc::default() };
         let (at, level) = (SystemTime::UNIX_EPOCH, Level::Info);
         let line = Line { at, level, severity: 6, text: "x".into() };
-        for _ in 0..4 {
+        for _ in 0..QUEUE + 3 {
             q.push(line.clone());
         }
-        assert_eq!(lost.load(Ordering::Relaxed), 3);
-        assert!(matches!(from.try_recv(), Ok(Message::Line(_))));
+        assert_eq!(q.counts.lost.load(Ordering::Relaxed), 3);
+        assert_eq!(from.try_iter().count(), QUEUE);
     }
 
     #[test]
@@ -297,14 +311,16 @@ mod tests {
         let (near, far) = UnixDatagram::pair().unwrap();
         let file = std::fs::File::from(OwnedFd::from(near));
         let output = Output::File(output::LogFile::new(file, false));
-        let (to, from) = sync_channel(1000);
+        let (to, from) = channel();
+        let queue = Queue { to, counts: Arc::default() };
         for number in 0..1000 {
             let (at, level) = (SystemTime::UNIX_EPOCH, Level::Info);
             let text = format!("line {number}").into();
-            to.send(Message::Line(Line { at, level, severity: 6, text })).unwrap();
+            queue.push(Line { at, level, severity: 6, text });
         }
-        drop(to);
-        let writer = std::thread::spawn(move || write_all(output, &from, &AtomicU64::new(0)));
+        let counts = queue.counts.clone();
+        drop(queue);
+        let writer = std::thread::spawn(move || write_all(output, &from, &counts));
         let (mut writes, mut lines) = (0, 0);
         while lines < 1000 {
             let mut bytes = [0; 8192];

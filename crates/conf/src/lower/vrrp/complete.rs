@@ -332,6 +332,9 @@ fn addresses(cx: &mut Cx<'_>, draft: &mut Draft) -> Option<()> {
         let excess = made.vips.split_off(room);
         made.evips.splice(0..0, excess);
     }
+    // Thousands of instances are kept for long.
+    made.vips.shrink_to_fit();
+    made.evips.shrink_to_fit();
     if let Some(IpAddr::V6(first)) = made.vips.first().map(|vip| vip.prefix.addr)
         && first.segments()[0] & 0xffc0 != 0xfe80
     {
