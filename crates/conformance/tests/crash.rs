@@ -68,6 +68,12 @@ fn await_held(host: &Host, wanted: impl Fn(&BTreeSet<String>) -> BTreeSet<String
     }
 }
 
+/// Kills all processes, and waits until the locks are free.
+fn kill(daemon: &Daemon) -> Result<()> {
+    daemon.crash();
+    daemon.await_exit(PATIENCE).map(|_| ())
+}
+
 /// Starts a daemon with everything, and kills it when all is there.
 fn crash(host: &Host) -> Result<()> {
     let mut daemon = Daemon::start_with_own_pid_files(host, &Subject::ours()?, &everything())?;
@@ -81,8 +87,7 @@ fn crash(host: &Host) -> Result<()> {
             .extend(all.filter(|t| !held.iter().any(|l| l.contains(**t))).map(|t| (*t).to_owned()));
         wanted
     })?;
-    daemon.crash();
-    Ok(())
+    kill(&daemon)
 }
 
 /// Starts a daemon with a configuration after a crash, and stops it when it is complete.
@@ -144,6 +149,31 @@ fn a_second_crash_does_not_take_what_the_first_has_left_for_what_was_before() ->
     await_held(&lan.a, |_| before.clone())
 }
 
+/// However far the start has come, what it has changed by then is known.
+#[test]
+fn a_crash_in_the_middle_of_a_start_leaves_nothing() -> Result<()> {
+    let (lan, before) = lan()?;
+    let subject = &Subject::ours()?;
+    for line in [
+        "Starting VRRP child process",
+        "VRRP sockpool",
+        "Startup complete",
+        "Success creating VMAC interface vrrp.53",
+        "Success creating VMAC interface vrrp.54",
+        "(VI_51) setting VIPs",
+    ] {
+        let mut daemon = Daemon::start_with_own_pid_files(&lan.a, subject, &everything())?;
+        daemon.await_log(line)?;
+        kill(&daemon)?;
+        let mut daemon = Daemon::start_with_own_pid_files(&lan.a, subject, ROUTER)?;
+        daemon.await_log("Startup complete")?;
+        assert!(daemon.stop()?.success());
+        let left = held(&lan.a)?;
+        assert_eq!(left, before, "after '{line}':\n{}", difference(&left, &before));
+    }
+    Ok(())
+}
+
 /// A setting that somebody has changed since is theirs.
 #[test]
 fn what_was_changed_since_the_crash_stays_so() -> Result<()> {
@@ -201,7 +231,7 @@ fn instances_do_not_meet() -> Result<()> {
     let named = |name: &str, config: String| format!("instance {name}\n{config}");
     let mut one = Daemon::start_with_own_pid_files(&lan.a, subject, &named("one", everything()))?;
     await_masters(&mut one)?;
-    one.crash();
+    kill(&one)?;
     let other = config::file([&Instance::new(60, 150, &["192.0.2.160/24"])]);
     let mut two = Daemon::start_with_own_pid_files(&lan.a, subject, &named("two", other))?;
     two.await_log("(VI_60) Entering MASTER STATE")?;
@@ -226,7 +256,7 @@ fn network_namespaces_do_not_meet() -> Result<()> {
     };
     let mut one = start("one", &everything())?;
     await_masters(&mut one)?;
-    one.crash();
+    kill(&one)?;
     let mut two = start("two", ROUTER)?;
     two.await_log("Startup complete")?;
     assert!(two.stop()?.success());

@@ -123,6 +123,7 @@ impl Core {
             };
             let part = setup::part(slot.role, &config, &self.options, generation, &values, &before);
             let Some(part) = part else { continue };
+            let part = if child.committed { part } else { part.after(&slot.changed) };
             if let Err(e) = child.link.prepare(part) {
                 error!("{} process {}: {e}, ending it", title(slot.role), child.pid);
                 slot.condemn(&self.poll);

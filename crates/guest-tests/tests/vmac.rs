@@ -102,6 +102,7 @@ fn links_that_a_crash_has_left_go_with_another_configuration() -> Result<()> {
     daemon.await_log("Entering MASTER STATE")?;
     daemon.await_log("Entering MASTER STATE")?;
     daemon.crash();
+    daemon.await_exit(PATIENCE)?;
     assert!(world.a.index("ipv").is_ok() && world.a.index("vrrp.52").is_ok());
     let other = "global_defs {\nrouter_id nothing\n}\n";
     let mut daemon = Daemon::start_with_own_pid_files(&world.a, subject, other)?;

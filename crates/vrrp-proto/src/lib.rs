@@ -64,3 +64,4 @@ pub use node::Node;
 pub use reject::{HmacReject, Reject, Summed};
 pub use status::Status;
 pub use text::address_refused;
+pub use vmac::vmac_parents;

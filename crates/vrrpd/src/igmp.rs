@@ -72,6 +72,12 @@ impl LocalIgmp {
     }
 }
 
+/// The setting as it is to be put back should it be turned off, unless it is.
+pub fn intended() -> Option<Changed> {
+    let before = read().ok().filter(|before| *before != 0)?;
+    LocalIgmp { before: Some(before), untold: false }.changed()
+}
+
 fn read() -> std::io::Result<i32> {
     let text = std::fs::read_to_string(PATH)?;
     text.trim().parse().map_err(std::io::Error::other)

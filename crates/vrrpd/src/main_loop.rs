@@ -23,7 +23,7 @@ use crate::suspend::Suspend;
 use crate::syncd::Syncd;
 use crate::vmac::VirtualLinks;
 use core::time::Duration;
-use ipc::msg::vrrp::{VrrpOptions, VrrpSetup, VrrpToCore};
+use ipc::msg::vrrp::{Changed, VrrpOptions, VrrpSetup, VrrpToCore};
 use ipc::msg::{Generation, TrackValue as CoreValue};
 use model::Global;
 use model::global::{Buffer, Buffers};
@@ -89,6 +89,8 @@ pub(crate) struct VrrpRole {
     reloading: bool,
     /// What the last configuration took away may still be there.
     unsettled: Option<Generation>,
+    /// Settings that the configuration has changed once it is in place.
+    intended: Vec<Changed>,
     leaving: bool,
 }
 
@@ -146,6 +148,7 @@ impl VrrpRole {
             burst: false,
             reloading: false,
             unsettled: None,
+            intended: Vec::new(),
             leaving: false,
         })
     }
@@ -195,7 +198,8 @@ impl VrrpRole {
             || self.firewall.is_ahead();
         if !under_way && let Some(generation) = self.unsettled.take() {
             self.vmacs.put_back_unused();
-            self.tell_changed();
+            let intended = !core::mem::take(&mut self.intended).is_empty();
+            self.tell_changed(intended);
             self.tell(&VrrpToCore::Settled(generation));
         }
     }
@@ -386,7 +390,7 @@ impl VrrpRole {
         {
             node.handle(clock::now(), Input::LinkDone { name: &name, made }, &mut self.out);
         }
-        self.tell_changed();
+        self.tell_changed(false);
         if self.firewall.is_behind(clock::now()) {
             self.firewall.strengthen(clock::now(), &self.poll, FIREWALL);
             // The next slice of elements, after adverts that are due.

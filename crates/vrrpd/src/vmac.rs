@@ -20,6 +20,9 @@ use vrrp_proto::{LinkKind, LinkSpec};
 /// Whether the source of a packet has to be reached by where it came from.
 const RP_FILTER: &str = "rp_filter";
 
+/// What an interface that carries a VMAC for IPv4 is set to.
+const PARENT: [(&str, i32); 3] = [("arp_ignore", 1), ("arp_filter", 1), ("arp_announce", 2)];
+
 /// What a link is called, with its index, while another one takes its name.
 const ASIDE: &str = "aside.";
 
@@ -267,7 +270,7 @@ impl VirtualLinks {
     fn prepare_parent(&mut self, spec: &LinkSpec) {
         let saved = self.parents.entry(spec.parent).or_default();
         let before = saved.len();
-        for (key, value) in [("arp_ignore", 1), ("arp_filter", 1), ("arp_announce", 2)] {
+        for (key, value) in PARENT {
             if !saved.iter().any(|c| c.key == key) {
                 saved.extend(change(Family::V4, &spec.parent_name, key, value));
             }
@@ -298,6 +301,41 @@ impl VirtualLinks {
         }
         self.checks = Some(saved);
     }
+}
+
+/// The settings that VMACs for IPv4 on these interfaces will change.
+pub fn intended(parents: &BTreeSet<Arc<str>>) -> Vec<Changed> {
+    let mut all = Vec::new();
+    if parents.is_empty() {
+        return all;
+    }
+    for parent in parents {
+        all.extend(PARENT.iter().filter_map(|(key, value)| differs(parent, key, *value)));
+    }
+    let host = ConfKey { family: Family::V4, scope: "all", key: RP_FILTER };
+    if let Ok(level) = host.get()
+        && level > 0
+    {
+        let below = |c: &Changed| c.before < level;
+        let own = scopes().into_iter().filter_map(|scope| differs(&scope, RP_FILTER, level));
+        all.extend(own.filter(below));
+        all.extend(differs("all", RP_FILTER, 0));
+    }
+    all
+}
+
+/// What is to be put back should a setting of IPv4 be changed, unless it has that value.
+pub fn differs(scope: &str, key: &str, value: i32) -> Option<Changed> {
+    let family = Family::V4;
+    let before = ConfKey { family, scope, key }.get().ok().filter(|before| *before != value)?;
+    Some(changed(family, scope, key, before, value))
+}
+
+fn changed(family: Family, scope: &str, key: &str, before: i32, value: i32) -> Changed {
+    // Neither `all` nor `default` is an interface.
+    let index = nix::net::if_::if_nametoindex(scope).unwrap_or(0);
+    let (scope, key) = (scope.to_owned(), key.to_owned());
+    Changed { family, scope, index, key, before, value }
 }
 
 /// Removes a link that an earlier process made.
@@ -437,10 +475,7 @@ fn set(family: Family, scope: &str, key: &str, value: i32) -> Option<i32> {
 /// Writes a setting; what is to be put back, when that differs.
 fn change(family: Family, scope: &str, key: &str, value: i32) -> Option<Changed> {
     let before = set(family, scope, key, value)?;
-    // Neither `all` nor `default` is an interface.
-    let index = nix::net::if_::if_nametoindex(scope).unwrap_or(0);
-    let (scope, key) = (scope.to_owned(), key.to_owned());
-    (before != value).then_some(Changed { family, scope, index, key, before, value })
+    (before != value).then(|| changed(family, scope, key, before, value))
 }
 
 fn put_back(saved: Saved) {

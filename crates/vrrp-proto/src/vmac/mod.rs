@@ -16,7 +16,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 use types::{Family, IfIndex, InstanceId, Mono};
 
-pub use wish::{VmacKey, has_ipv6};
+pub use wish::{VmacKey, has_ipv6, vmac_parents};
 use wish::{Wish, link_local};
 
 /// How long a link that could not be made is left alone.

@@ -56,6 +56,12 @@ impl VmacKey {
     }
 }
 
+/// The interfaces that an instance wants VMACs of a family on.
+pub fn vmac_parents(config: &VrrpInstance, family: Family) -> impl Iterator<Item = Arc<str>> {
+    let wanted = move |key: &VmacKey| key.family == family && !key.ipvlan;
+    VmacKey::all(config).filter(wanted).map(|key| key.parent)
+}
+
 /// What a link is to be like.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Wish {

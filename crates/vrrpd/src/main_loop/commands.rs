@@ -11,6 +11,7 @@ use crate::promote;
 use crate::snapshot;
 use crate::snapshot::Statics;
 use crate::start::set_name;
+use crate::vmac;
 use ipc::msg::Dump;
 use ipc::msg::Generation;
 use ipc::msg::TrackValue as CoreValue;
@@ -23,7 +24,8 @@ use rt::channel::ChannelError;
 use rt::clock;
 use rt::fatal::{Fatal, fatal};
 use rt::signals;
-use types::Mono;
+use std::collections::{BTreeSet, HashSet};
+use types::{Family, Mono};
 use vrrp_proto::Input;
 use vrrp_proto::Node;
 use vrrp_proto::Setup;
@@ -58,12 +60,17 @@ impl VrrpRole {
             CoreToVrrp::Hello(..) => log::warn!("core greets twice"),
             CoreToVrrp::Prepare(setup) => {
                 let generation = setup.generation;
+                // Core has kept these before it lets anything be changed.
+                self.intended = intended(&setup);
                 self.prepared = Some(setup);
+                self.tell_changed(true);
                 self.tell(&VrrpToCore::Ready(generation));
             }
             CoreToVrrp::Commit(generation) => self.commit(generation),
             CoreToVrrp::Abort(generation) => {
-                self.prepared.take_if(|p| p.generation == generation);
+                if self.prepared.take_if(|p| p.generation == generation).is_some() {
+                    self.intended.clear();
+                }
             }
             CoreToVrrp::Track(id, value) => {
                 if let Some(node) = &mut self.node {
@@ -201,15 +208,21 @@ impl VrrpRole {
         }
     }
 
-    /// Tells core which settings are to be put back, when others are than before.
-    pub(super) fn tell_changed(&mut self) {
+    /// Tells core which settings are to be put back, when others are than before or in any case.
+    pub(super) fn tell_changed(&mut self, all: bool) {
         let news =
             [self.vmacs.has_news(), self.promote.has_news(), self.igmp.has_news()].contains(&true);
-        if news {
-            let others = self.promote.changed().chain(self.igmp.changed());
-            let changed = self.vmacs.changed().chain(others).collect();
-            self.tell(&VrrpToCore::Changed(changed));
+        if !news && !all {
+            return;
         }
+        let others = self.promote.changed().chain(self.igmp.changed());
+        let mut changed: Vec<_> = self.vmacs.changed().chain(others).collect();
+        let done: HashSet<_> = changed.iter().map(|c| (c.scope.clone(), c.key.clone())).collect();
+        // Of those that are not taken over yet, and that are not changed yet.
+        let left = self.prepared.iter().flat_map(|p| &p.changed).chain(&self.intended);
+        let new = |c: &&Changed| !done.contains(&(c.scope.clone(), c.key.clone()));
+        changed.extend(left.filter(new).cloned());
+        self.tell(&VrrpToCore::Changed(changed));
     }
 
     pub(super) fn set_tracks(&mut self, now: Mono, values: &[CoreValue]) {
@@ -271,4 +284,16 @@ impl VrrpRole {
         log::info!("Stopped");
         Ok(())
     }
+}
+
+/// The settings that a configuration will have changed, with what they are.
+fn intended(setup: &VrrpSetup) -> Vec<Changed> {
+    let instances = &setup.vrrp.instances;
+    let parents = instances.iter().flat_map(|i| vrrp_proto::vmac_parents(i, Family::V4));
+    let mut all = vmac::intended(&parents.collect());
+    let promoting = instances.iter().filter(|i| i.promote_secondaries);
+    let promoting: BTreeSet<_> = promoting.filter_map(|i| i.interface.as_deref()).collect();
+    all.extend(promoting.into_iter().filter_map(|name| vmac::differs(name, promote::KEY, 1)));
+    all.extend(setup.global.disable_local_igmp.then(igmp::intended).flatten());
+    all
 }
