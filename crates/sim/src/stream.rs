@@ -115,13 +115,15 @@ impl Driver {
         self.node.handle(self.now, input, &mut out);
         self.node.check_invariants()?;
         for advert in &out.adverts {
-            let open = self.sockets.get(advert.socket.index());
-            let opened =
-                |a: &Action| matches!(a, Action::OpenSocket { id, .. } if *id == advert.socket);
+            let open = self.sockets.get(advert.socket.index()) == Some(&Some(advert.key));
+            let opened = |a: &Action| {
+                let same = |id, key| (id, key) == (advert.socket, advert.key);
+                matches!(a, Action::OpenSocket { id, key, .. } if same(*id, *key))
+            };
             if out.packet(advert).len() < 8 {
                 return Err("an advert without a packet".to_owned());
             }
-            if !matches!(open, Some(Some(_))) && !out.actions.iter().any(opened) {
+            if !open && !out.actions.iter().any(opened) {
                 return Err("an advert for a closed socket".to_owned());
             }
         }

@@ -71,8 +71,11 @@ impl Out {
 pub struct SendAdvert {
     /// Who advertises.
     pub instance: InstanceId,
-    /// The socket to send with.
+    /// The socket that it belongs to. It may be opened by an action beside it only, and its handle
+    /// may be that of one that is closed by another.
     pub socket: SocketId,
+    /// What that one is bound to.
+    pub key: SocketKey,
     /// Multicast group or unicast peer.
     pub dst: IpAddr,
     /// Source address; IPv4 packets hold it already, for IPv6 it goes into

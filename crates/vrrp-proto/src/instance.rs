@@ -3,7 +3,7 @@
 //! Owns what `node` and `transition` work on. Never decides (that is `fsm`)
 //! and knows nothing of other instances.
 
-use crate::action::{Out, SendAdvert, SocketId};
+use crate::action::{Out, SendAdvert, SocketId, SocketKey};
 use crate::auth::{self, AhKey, HmacState, Signer};
 use crate::counters::Counters;
 use crate::diagnosis::Diagnosis;
@@ -175,6 +175,8 @@ pub struct Instance {
     pub ifindex: Option<IfIndex>,
     pub src: Option<IpAddr>,
     pub socket: Option<SocketId>,
+    /// What its socket is bound to, or was.
+    pub socket_key: Option<SocketKey>,
     /// What it adds to the room of its socket, in bytes.
     pub room: u32,
 
@@ -261,6 +263,7 @@ impl Instance {
             ifindex: None,
             src: None,
             socket: None,
+            socket_key: None,
             room: 0,
             state: State::Init,
             wants_master: false,
@@ -406,6 +409,7 @@ impl Instance {
     /// Sends one advert of `priority`, a copy to each unicast peer.
     pub fn advertise(&mut self, env: &mut Env<'_>, priority: Priority) {
         let (Some(src), Some(socket)) = (self.src, self.socket) else { return };
+        let Some(key) = self.socket_key else { return };
         // 0 would let the kernel choose (raw(7)).
         self.ip_id = self.ip_id.checked_add(1).unwrap_or(1);
         if self.auth.ah.is_some() {
@@ -436,6 +440,7 @@ impl Instance {
             env.out.adverts.push(SendAdvert {
                 instance,
                 socket,
+                key,
                 dst,
                 src,
                 ifindex,

@@ -107,7 +107,7 @@ impl Sockets {
         if let Some(key) = want {
             let id = self.acquire(key, i.id, room, out);
             self.routes.entry((id, i.config.vrid.get())).or_default().push(i.id);
-            (i.socket, i.room) = (Some(id), room);
+            (i.socket, i.socket_key, i.room) = (Some(id), want, room);
         }
     }
 

@@ -150,9 +150,8 @@ impl Sockets {
     /// Sends every advert of `out`, all of one kind by one call.
     pub fn send(&mut self, out: &Out) {
         for advert in &out.adverts {
-            let Some(Some(socket)) = self.table.get(advert.socket.index()) else { continue };
-            let kind = sender_for(&socket.key, advert);
-            let to = destination(&socket.key, advert);
+            let kind = sender_for(&advert.key, advert);
+            let to = destination(&advert.key, advert);
             match self.senders.iter_mut().find(|s| s.kind == kind) {
                 Some(sender) => {
                     sender.queue.push(to, out.packet(advert));
