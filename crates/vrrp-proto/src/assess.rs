@@ -7,6 +7,7 @@
 use crate::action::{Action, Owner};
 use crate::event::{Cause, InstanceEvent, Reason, State};
 use crate::instance::Instance;
+use crate::links::Link;
 use crate::node::{At, Node};
 use crate::sockets;
 use crate::track;
@@ -92,7 +93,13 @@ impl Node {
         let link = i.config.interface.as_deref().and_then(|n| self.links.named(n));
         let base = link.map(|l| l.index);
         let vips = &self.index.vips;
-        let found = link.and_then(|l| l.source(i.config.family, |a| vips.contains_key(&a)));
+        // A static address is there later than those of others, unless it is left of a former run.
+        let statics = &self.statics;
+        let source = |l: &Link, family| {
+            let own = l.source(family, |a| vips.contains_key(&a) || statics.has(a));
+            own.or_else(|| l.source(family, |a| vips.contains_key(&a)))
+        };
+        let found = link.and_then(|l| source(l, i.config.family));
         i.src = i.config.source.or(found);
         i.home = base;
         (i.unbound, i.vmac) = (false, None);
@@ -103,7 +110,7 @@ impl Node {
             if i.config.ipvlan.is_some() {
                 // It has the addresses that it was given or the kernel made up.
                 let own = i.home.and_then(|index| self.links.get(index));
-                let own = own.and_then(|l| l.source(i.config.family, |a| vips.contains_key(&a)));
+                let own = own.and_then(|l| source(l, i.config.family));
                 i.src = self.vmacs.own_addr(&key).or(i.config.source).or(own);
             }
             let changes = self.vmacs.place_source(&key, i.src, &self.links);
@@ -128,7 +135,7 @@ impl Node {
                 continue;
             }
             let below = self.links.named(&key.parent);
-            let own = below.and_then(|l| l.source(Family::V6, |a| vips.contains_key(&a)));
+            let own = below.and_then(|l| source(l, Family::V6));
             let changes = self.vmacs.place_source(&key, own, &self.links);
             if !changes.is_empty() {
                 self.firewall.set_links(self.vmacs.rules(&self.links), at.out);

@@ -9,6 +9,7 @@ use crate::input::AddrFact;
 use crate::instance::Vip;
 use crate::node::{At, Node};
 use crate::same::{Identity, identity, is_alike};
+use core::net::IpAddr;
 use model::vrrp::Vrrp;
 use std::collections::{HashMap, HashSet};
 use std::sync::Arc;
@@ -40,6 +41,7 @@ pub(crate) struct Statics {
     list: Vec<Static>,
     by_dev: HashMap<Arc<str>, Vec<usize>>,
     by_prefix: HashMap<Prefix, Vec<usize>>,
+    addrs: HashSet<IpAddr>,
     /// `static_routes` and `static_rules`.
     pub fib: Fib,
 }
@@ -49,6 +51,7 @@ impl Statics {
         let mut statics = Statics { fib, ..Statics::default() };
         for (n, s) in list.iter().enumerate() {
             statics.by_dev.entry(s.dev.clone()).or_default().push(n);
+            statics.addrs.insert(s.vip.addr.prefix.addr);
             statics.by_prefix.entry(s.vip.addr.prefix).or_default().push(n);
         }
         statics.list = list;
@@ -82,6 +85,11 @@ impl Statics {
     pub fn holds(&self, on: IfIndex, prefix: Prefix) -> bool {
         let all = self.by_prefix.get(&prefix).into_iter().flatten();
         all.filter_map(|n| self.list.get(*n)).any(|s| s.vip.on == Some(on))
+    }
+
+    /// Whether it is one of these, on whatever interface.
+    pub fn has(&self, addr: IpAddr) -> bool {
+        self.addrs.contains(&addr)
     }
 
     /// The addresses.

@@ -396,9 +396,8 @@ impl Vmacs {
             link_local(addr).filter(|prefix| link.has(*prefix)).map(|prefix| (prefix, on))
         };
         let asked = vmac.source.filter(|(_, index)| *index == on).or_else(inherited);
-        if let Some((prefix, _)) = asked.filter(|(p, _)| Some(*p) != wanted)
-            && link.has(prefix)
-        {
+        // The kernel may not have told yet that it has what was asked for.
+        if let Some((prefix, _)) = asked.filter(|(p, _)| Some(*p) != wanted) {
             changes.push(SourceChange { on, prefix, adding: false });
         }
         let Some(prefix) = wanted else {
