@@ -41,9 +41,13 @@ struct Router {
     /// How it wants its virtual link, as a VMAC or as an ipvlan.
     vmac: &'static [&'static str],
     ipvlan: &'static [&'static str],
-    no_accept: bool,
+    accept: &'static str,
+    /// It has no address that is advertised.
+    bare: bool,
     priority: u8,
     vip: usize,
+    /// One of the scripts and processes, and the weight that is given here.
+    track: Option<(usize, &'static str)>,
     /// Another line.
     more: &'static str,
 }
@@ -54,7 +58,8 @@ struct Element {
     /// The instance, or none: it is static.
     owner: Option<usize>,
     form: usize,
-    excluded: bool,
+    /// An address that is not advertised; what is static and follows a track group.
+    apart: bool,
 }
 
 /// A configuration.
@@ -66,6 +71,8 @@ pub struct Config {
     routers: [Option<Router>; SLOTS],
     grouped: bool,
     globals: Vec<&'static str>,
+    /// The forms of scripts and processes.
+    tracks: [Option<usize>; TRACKS.len()],
     addresses: [Option<Element>; 2 * POOL],
     routes: [Option<Element>; 2 * POOL],
     rules: [Option<Element>; 2 * POOL],
@@ -88,11 +95,13 @@ impl Router {
     fn draw(rng: &mut Rng) -> Self {
         let interface = if rng.chance(80) { "eth0" } else { "eth1" };
         let vmac = if rng.chance(40) { VMACS[0] } else { VMACS[1 + rng.below(VMACS.len() - 1)] };
-        let (no_accept, more) = (rng.chance(30), rng.pick(&MORE));
+        let (accept, more) = (rng.pick(&ACCEPT), rng.pick(&MORE));
         let more = if more == FAULT && rng.chance(70) { "" } else { more };
         let priority = rng.pick(&[100, 150, 200, 254, 255]);
-        let (vip, ipvlan) = (rng.below(100), rng.pick(&IPVLANS));
-        Self { interface, vmac, ipvlan, no_accept, priority, vip, more }
+        let (vip, ipvlan, bare) = (rng.below(100), rng.pick(&IPVLANS), rng.chance(10));
+        let track = (rng.below(TRACKS.len()), rng.pick(&["", " weight 10", " weight -5 reverse"]));
+        let track = rng.chance(40).then_some(track);
+        Self { interface, vmac, ipvlan, accept, bare, priority, vip, track, more }
     }
 
     /// The lines that say how it wants its virtual link.
@@ -110,13 +119,24 @@ impl Router {
         lines.iter().filter(|line| !(ipvlans && **line == "use_vmac_addr")).map(own).collect()
     }
 
-    fn instance(&self, slot: usize, ipvlans: bool) -> Instance {
+    /// Strict mode has no instance without addresses.
+    fn is_bare(&self, strict: bool) -> bool {
+        self.bare && !strict
+    }
+
+    fn instance(&self, slot: usize, ipvlans: bool, strict: bool) -> Instance {
         let forms: &[&str] = if is_v6(slot) { &VIPS_V6 } else { &VIPS_V4 };
         let vip = without_vmac(form(forms, self.vip, 100 + slot), self.interface, ipvlans);
         let mut instance = Instance::new(vrid(slot), self.priority, &[&vip]);
+        if strict && is_v6(slot) {
+            instance.vips.insert(0, form(&["fe80::{}/64"], 0, 200 + slot));
+        }
         instance.interface = self.interface.into();
-        if self.no_accept {
-            instance = instance.with("no_accept");
+        instance = instance.with(self.accept);
+        if self.is_bare(strict) {
+            instance.vips.clear();
+            let family = if is_v6(slot) { "native_ipv6" } else { "" };
+            instance = instance.with("no_virtual_ipaddress").with(family);
         }
         for line in self.link(slot, ipvlans) {
             instance = instance.with(line);
@@ -134,7 +154,7 @@ fn without_vmac(vip: String, interface: &str, ipvlans: bool) -> String {
 impl Element {
     fn draw(rng: &mut Rng) -> Option<Self> {
         let owner = rng.chance(80).then(|| rng.below(SLOTS));
-        let element = Self { owner, form: rng.below(100), excluded: rng.chance(30) };
+        let element = Self { owner, form: rng.below(100), apart: rng.chance(30) };
         rng.chance(70).then_some(element)
     }
 }
@@ -152,7 +172,8 @@ impl Config {
         let globals = drawn.map(|(line, _)| *line).collect();
         let ipvlans = kernel == Kernel::Full && rng.chance(60);
         let grouped = rng.chance(30);
-        Self { kernel, ipvlans, routers, grouped, globals, addresses, routes, rules }
+        let tracks = TRACKS.map(|(_, _, forms)| rng.chance(80).then(|| rng.below(forms.len())));
+        Self { kernel, ipvlans, routers, grouped, globals, tracks, addresses, routes, rules }
     }
 
     /// One that has much in common with this one.
@@ -170,13 +191,15 @@ impl Config {
             };
             // One thing of it alone.
             let mut changed = old.clone();
-            match rng.below(7) {
+            match rng.below(9) {
                 0 => changed.interface = new.interface,
                 1 => changed.vmac = new.vmac,
-                2 => changed.no_accept = new.no_accept,
+                2 => changed.accept = new.accept,
                 3 => changed.priority = new.priority,
                 4 => changed.vip = new.vip,
                 5 => changed.ipvlan = new.ipvlan,
+                6 => changed.bare = new.bare,
+                7 => changed.track = new.track,
                 _ => changed.more = new.more,
             }
             near.routers[slot] = Some(changed);
@@ -198,6 +221,11 @@ impl Config {
         if rng.chance(percent) {
             (near.grouped, near.ipvlans) = (other.grouped, other.ipvlans);
         }
+        for (mine, theirs) in near.tracks.iter_mut().zip(other.tracks) {
+            if rng.chance(percent) {
+                *mine = theirs;
+            }
+        }
         for (line, _) in GLOBALS {
             if rng.chance(percent) {
                 near.globals.retain(|global| *global != line);
@@ -209,11 +237,29 @@ impl Config {
 
     /// VRIDs of its instances that become MASTER.
     pub fn masters(&self) -> BTreeSet<u8> {
-        let faulty = |slot: usize| self.routers[slot].as_ref().is_some_and(|r| r.more == FAULT);
+        let faulty = |slot: usize| self.routers[slot].as_ref().is_some_and(|r| self.is_faulty(r));
         let grouped = |slot: usize| self.grouped && slot.is_multiple_of(2);
         let group_faulty = (0..SLOTS).any(|slot| grouped(slot) && faulty(slot));
         let masters = (0..SLOTS).filter(|slot| self.routers[*slot].is_some());
         masters.filter(|s| !(faulty(*s) || grouped(*s) && group_faulty)).map(vrid).collect()
+    }
+
+    /// Whether what it tracks keeps it in FAULT.
+    fn is_faulty(&self, router: &Router) -> bool {
+        let fails = |(track, weight): (usize, &str)| {
+            let form = self.tracks[track].map(|form| TRACKS[track].2[form]);
+            weight.is_empty() && form.is_some_and(|form| FAILING.contains(&form))
+        };
+        router.more == FAULT || router.track.is_some_and(fails)
+    }
+
+    fn is_strict(&self) -> bool {
+        self.globals.contains(&STRICT)
+    }
+
+    /// Who static objects follow.
+    fn followed(&self) -> Option<u8> {
+        (0..SLOTS).find(|slot| self.routers[*slot].is_some()).map(vrid)
     }
 
     fn lines(
@@ -229,9 +275,17 @@ impl Config {
             let Some(element) = element.as_ref().filter(|element| element.owner == owner) else {
                 continue;
             };
-            let apart = element.excluded || owner.is_some_and(|slot| is_v6(slot) != v6);
+            let router = owner.and_then(|slot| self.routers[slot].as_ref());
+            let apart = element.apart
+                || owner.is_some_and(|slot| is_v6(slot) != v6)
+                || router.is_some_and(|router| router.is_bare(self.is_strict()));
+            let mut line = form(forms[usize::from(v6)], element.form, number);
+            let leads_somewhere = line.contains(" dev ") || line.contains(" iif ");
+            if owner.is_none() && element.apart && leads_somewhere && !line.contains("nexthop") {
+                line += " track_group followed";
+            }
             if excluded.is_none_or(|wanted| wanted == apart) {
-                lines.push(form(forms[usize::from(v6)], element.form, number));
+                lines.push(line);
             }
         }
         lines
@@ -279,7 +333,14 @@ impl Config {
         let mut members = Vec::new();
         for (slot, router) in self.routers.iter().enumerate() {
             let Some(router) = router else { continue };
-            let mut instance = router.instance(slot, self.ipvlans);
+            let mut instance = router.instance(slot, self.ipvlans, self.is_strict());
+            if let Some((track, weight)) = router.track
+                && self.tracks[track].is_some()
+            {
+                let (name, block_name, _) = TRACKS[track];
+                let kind = block_name.trim_start_matches("vrrp_").trim_start_matches("track_");
+                instance = instance.with(format!("track_{kind} {{\n{name}{weight}\n}}"));
+            }
             instance.advert = self.kernel.advert();
             instance.vips.extend(self.addresses(Some(slot), Some(false)));
             for (name, lines) in [
@@ -299,7 +360,17 @@ impl Config {
         }
         let globals = format!("router_id lab\n{}", self.globals.join("\n"));
         let mut text = config::file(&instances).replace("router_id lab", &globals);
-        text.insert_str(0, TRACK_FILES);
+        let mut objects = TRACK_FILES.to_owned();
+        for ((name, kind, forms), form) in TRACKS.iter().zip(self.tracks) {
+            if let Some(form) = form {
+                let _ = write!(objects, "{kind} {name} {{\n{}\n}}\n", forms[form]);
+            }
+        }
+        text.insert_str(0, &objects);
+        if let Some(vrid) = self.followed() {
+            let members = block("group", &[format!("VI_{vrid}")]);
+            let _ = write!(text, "track_group followed {{\n{members}}}\n");
+        }
         if members.len() > 1 {
             let _ = write!(text, "vrrp_sync_group G {{\n{}}}\n", block("group", &members));
         }
@@ -338,7 +409,7 @@ impl Config {
             let Some(router) = &self.routers[slot] else { return false };
             let owner = Some(slot);
             let mut all = self.addresses(owner, None);
-            all.extend(router.instance(slot, self.ipvlans).vips);
+            all.extend(router.instance(slot, self.ipvlans, self.is_strict()).vips);
             all.extend(self.routes(owner).into_iter().chain(self.rules(owner)));
             let mark = format!(".{}", vrid(slot));
             let given = [format!("vm{slot}"), format!("ipv{slot}")];

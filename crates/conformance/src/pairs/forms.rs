@@ -31,7 +31,7 @@ pub const VIPS_V6: [&str; 14] = [
     "2001:db8::{}/64 dev eth1 use_vmac",
     "fe80::{}/64 dev eth1 use_vmac no_track",
 ];
-pub const ROUTES_V4: [&str; 22] = [
+pub const ROUTES_V4: [&str; 26] = [
     "10.{}.0.0/16 via 192.0.2.254 dev eth0",
     "10.{}.0.0/16 via 192.0.2.253 dev eth0",
     "10.{}.0.0/16 via 192.0.2.252",
@@ -55,8 +55,12 @@ pub const ROUTES_V4: [&str; 22] = [
     "10.{}.0.0/16 dev eth0 rtt 300ms rttvar 250ms rto_min 210ms ssthresh 7 reordering 4",
     "10.{}.0.0/16 dev eth0 scope link protocol static no_track",
     "10.{}.0.0/16 dev eth0 congctl lock reno fastopen_no_cookie 1",
+    "append 10.{}.0.0/16 dev eth0",
+    "prepend 10.{}.0.0/16 via 192.0.2.254 dev eth0",
+    "append 10.200.0.0/16 via 192.0.2.{} dev eth0",
+    "10.{}.0.0/16 encap ip id 5 dst 10.0.1.9 ttl 9 via 192.0.2.254 dev eth0",
 ];
-pub const ROUTES_V6: [&str; 11] = [
+pub const ROUTES_V6: [&str; 15] = [
     "fd00:{}::/32 dev eth0",
     "fd00:{}::/32 via 2001:db8::fe dev eth0",
     "fd00:{}::/32 via 2001:db8::fe dev eth0 metric 7",
@@ -68,6 +72,10 @@ pub const ROUTES_V6: [&str; 11] = [
     "fd00:{}::/32 nexthop via 2001:db8::fe dev eth0 nexthop via 2001:db8::fd dev eth0",
     "fd00:{}::/32 dev eth0 from 2001:db8:9::/48",
     "unreachable fd00:{}::/32",
+    "fd00:{}::/32 dev eth0 expires 1000",
+    "append fd00:{}::/32 dev eth0",
+    "fd00:{}::/32 encap ip6 dst 2001:db8::9 hoplimit 7 via 2001:db8::fe dev eth0",
+    "fd00:{}::/32 via 2001:db8::fd dev eth0 mtu 1300",
 ];
 pub const RULES_V4: [&str; 20] = [
     "from 10.{}.0.0/16 table 100",
@@ -142,7 +150,7 @@ pub const IPVLANS: [&[&str]; 5] = [
     &["use_ipvlan ADDR vepa group 7"],
 ];
 /// Lines of global_defs, and how often each is there, in percent.
-pub const GLOBALS: [(&str, usize); 7] = [
+pub const GLOBALS: [(&str, usize); 9] = [
     ("nftables_priority -5", 10),
     ("nftables_counters", 15),
     ("nftables_ifindex", 15),
@@ -150,4 +158,35 @@ pub const GLOBALS: [(&str, usize); 7] = [
     ("vmac_prefix virt", 20),
     ("vmac_addr_prefix addr", 20),
     ("vrrp_garp_master_repeat 3", 10),
+    ("dynamic_interfaces", 15),
+    (STRICT, 15),
 ];
+/// Of a line of global_defs.
+pub const STRICT: &str = "vrrp_strict";
+/// Whether packets to its addresses are accepted.
+pub const ACCEPT: [&str; 4] = ["", "", "accept", "no_accept"];
+/// What instances track besides: name, block, forms of the block.
+pub const TRACKS: [(&str, &str, &[&str]); 3] = [
+    ("one", "vrrp_script", &SCRIPTS),
+    ("two", "vrrp_script", &SCRIPTS),
+    ("sleeper", "vrrp_track_process", &PROCESSES),
+];
+const SCRIPTS: [&str; 8] = [
+    "script /bin/true\ninterval 1",
+    "script /bin/true\ninterval 2",
+    "script \"/bin/sleep 0.05\"\ninterval 1",
+    "script /bin/true\ninterval 1\nrise 2\nfall 3",
+    "script /bin/true\ninterval 1\nweight 20",
+    "script /bin/true\ninterval 1\ninit_fail",
+    "script /bin/false\ninterval 1\nweight -5",
+    FAILING[0],
+];
+const PROCESSES: [&str; 5] = [
+    "process sleep",
+    "process sleep\nquorum 1\ndelay 1",
+    "process sleep\nweight 5",
+    "process nobody_is_it\nweight -5",
+    FAILING[1],
+];
+/// With one of these, who tracks it without a weight is in FAULT.
+pub const FAILING: [&str; 2] = ["script /bin/false\ninterval 1", "process nobody_is_it\nquorum 1"];

@@ -7,6 +7,7 @@ mod draw;
 mod forms;
 
 use std::collections::{BTreeMap, BTreeSet};
+use std::process::{Child, Command};
 use std::time::Instant;
 
 use lab::{Capture, Context, Daemon, Host, PATIENCE, Result, Role, Subject, Switch};
@@ -24,9 +25,18 @@ const QUIET: usize = 3;
 
 struct Node {
     host: Host,
+    /// What `track_process` finds.
+    sleeper: Child,
     has_firewall: bool,
     wires: [Capture; 2],
     _switch: Switch,
+}
+
+impl Drop for Node {
+    fn drop(&mut self) {
+        let _ = self.sleeper.kill();
+        let _ = self.sleeper.wait();
+    }
 }
 
 impl Node {
@@ -48,7 +58,8 @@ impl Node {
         let wires = [Capture::adverts(&host, "eth0")?, Capture::adverts(&host, "eth1")?];
         // The guest's kernel has no tables of nftables.
         let has_firewall = kernel == Kernel::Plain;
-        let node = Self { host, has_firewall, wires, _switch: switch };
+        let sleeper = host.spawn(Command::new("sleep").arg("infinity"))?;
+        let node = Self { host, sleeper, has_firewall, wires, _switch: switch };
         node.await_links()?;
         Ok(node)
     }
@@ -160,7 +171,17 @@ impl Node {
         let both: BTreeSet<&String> = first.intersection(&wanted).collect();
         // What an element is about are links, which may only be called the same.
         let link = |name: &str| both.iter().any(|line| line.starts_with(&format!("link {name}@")));
-        let same = |line: &String| line.split('"').skip(1).step_by(2).all(link);
+        let below = |held: &BTreeSet<String>, name: &str| {
+            let link = held.iter().find(|line| line.starts_with(&format!("link {name}@")));
+            link.and_then(|line| line.split(' ').nth(1)).map(str::to_owned)
+        };
+        let same = |line: &String| {
+            let words: Vec<&str> = line.split(' ').collect();
+            let named = words.windows(2).filter(|pair| matches!(pair[0], "addr" | "dev"));
+            let mut on = named.map(|pair| pair[1]);
+            line.split('"').skip(1).step_by(2).all(link)
+                && on.all(|name| below(&first, name) == below(&wanted, name))
+        };
         let stays =
             |line: &String| both.contains(line) && same(line) && !b.is_of_a_candidate(line, a);
         // A table counts as long as it has something to hide.
@@ -237,11 +258,11 @@ fn end_role(daemon: &mut Daemon, times: u32) -> Result<i32> {
     Ok(pid)
 }
 
-/// A line of nftables whose counters stand at nothing.
+/// A line of nftables whose counters stand at nothing, or of a route that never expires.
 fn without_counts(line: &str) -> String {
     let mut words: Vec<&str> = line.split(' ').collect();
     for at in 1..words.len() {
-        if matches!(words[at - 1], "packets" | "bytes") {
+        if matches!(words[at - 1], "packets" | "bytes" | "expires") {
             words[at] = "0";
         }
     }
@@ -261,7 +282,7 @@ fn removed(news: &str) -> Vec<String> {
         match label.trim() {
             "[LINK]" => gone.push(normal("link", &what)),
             "[ADDR]" => gone.push(normal("addr", &what)),
-            "[ROUTE]" => gone.push(normal("route", &what)),
+            "[ROUTE]" => gone.push(without_counts(&normal("route", &what))),
             _ => {
                 let rule = what.split_whitespace().collect::<Vec<_>>().join(" ");
                 gone.extend(["-4", "-6"].map(|family| format!("rule {family} {rule}")));
