@@ -419,7 +419,8 @@ fn a_route_that_somebody_replaces_is_put_back() -> Result<()> {
     Ok(())
 }
 
-/// With the last IPv4 address of an interface the kernel takes its routes away without a word.
+/// With the last IPv4 address of an interface the kernel takes its routes away without a word. In
+/// the reference they stay away.
 #[test]
 fn routes_come_back_with_the_addresses_of_their_interface() -> Result<()> {
     let mut lan = lan()?;
