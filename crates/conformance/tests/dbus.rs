@@ -141,7 +141,10 @@ fn objects_and_properties_show_every_instance(subject: &Subject) -> Result<()> {
         "s",
         VI_FACE,
     ])?;
-    assert_eq!(all, "a{sv} 2 \"Name\" (s) \"VI_51\" \"State\" (us) 2 \"Master\"");
+    // A dictionary has no order.
+    assert!(all.starts_with("a{sv} 2 "), "{all}");
+    assert!(all.contains("\"Name\" (s) \"VI_51\""), "{all}");
+    assert!(all.contains("\"State\" (us) 2 \"Master\""), "{all}");
     scene.lan.cable_a.cut()?;
     scene.await_property(VI, "(us) 3 \"Fault\"")?;
     scene.call(VI, "org.freedesktop.DBus.Peer", "Ping")?;
