@@ -1,18 +1,26 @@
 //! Dump files that signals ask for: where they are and how they are written.
 //! The text of a role's dump comes from the role.
 
+mod global;
+
+use crate::kept;
 use crate::main_loop::Core;
 use crate::paths::Names;
 use crate::supervise::{DumpTo, title};
+use crate::track;
 use ipc::Role;
 use ipc::msg::Dump;
+use ipc::msg::vrrp::{Known, Tracked};
 use log::{info, warn};
-use model::{Config, Global};
+use model::Global;
 use rt::clock;
 use std::fs::OpenOptions;
 use std::io::{self, Write};
 use std::os::unix::fs::OpenOptionsExt;
 use std::path::{Path, PathBuf};
+
+/// Dumps asked for by others that may wait at once.
+const DUMPS_WAITING: usize = 8;
 
 /// The word for a role in log lines about dumps.
 pub fn word(role: Role) -> &'static str {
@@ -100,31 +108,6 @@ pub(crate) fn replace(path: &Path, text: impl AsRef<[u8]>) -> io::Result<()> {
     done
 }
 
-/// The parent's own dump.
-pub fn parent(config: &Config, names: &Names) -> String {
-    let g = &config.global;
-    let mut text = String::from("------< Global definitions >------\n");
-    let mut entry = |label: &str, value: &str| text.push_str(&format!(" {label} = {value}\n"));
-    entry("Network namespace", names.namespace.as_deref().unwrap_or("(default)"));
-    if let Some(instance) = &names.instance {
-        entry("Instance name", instance);
-    }
-    if let Some(id) = &g.router_id {
-        entry("Router ID", id);
-    }
-    if let Some(name) = &g.process_name {
-        entry("Parent process name", name);
-    }
-    let on = |b: bool| if b { "enabled" } else { "disabled" };
-    entry("Script security", on(g.script_security));
-    if let Some(u) = &g.script_user {
-        entry("Default script uid:gid", &format!("{}:{}", u.uid, u.gid));
-    }
-    entry("umask", &format!("{:#05o}", g.umask.unwrap_or(crate::start::UMASK)).replace("0o", "0"));
-    entry("state dump file", g.dumps.state.as_deref().unwrap_or("(default)"));
-    text
-}
-
 impl Core {
     /// A request for the state also starts a checker or bfd role at once that
     /// waits for its back-off.
@@ -140,17 +123,28 @@ impl Core {
         }
     }
 
+    /// A role's text as it is shown: that of the state after the global definitions.
+    pub(crate) fn with_global(&self, dump: Dump, text: &str) -> String {
+        match dump {
+            Dump::Data => global::text(&self.config, &self.names) + text,
+            _ => text.to_owned(),
+        }
+    }
+
+    /// What a role is told that shows it.
+    pub(crate) fn known(&self) -> Known {
+        let tracked = self.tracker.runs().enumerate().map(|(nth, (running, streak))| {
+            let (processes, held) = self.processes.count(track::id(nth));
+            Tracked { running, streak, processes, held }
+        });
+        Known { scripts: self.config.scripts.clone(), tracked: tracked.collect() }
+    }
+
     /// Writes dump files, or has them written.
     pub(crate) fn dump(&mut self, dump: Dump) {
         if dump == Dump::Data {
             info!("Printing parent data for process({}) on signal", std::process::id());
-            write(
-                &self.config.global,
-                &self.names,
-                Role::Core,
-                dump,
-                &parent(&self.config, &self.names),
-            );
+            write(&self.config.global, &self.names, Role::Core, dump, &self.with_global(dump, ""));
             self.start_missing();
         }
         for role in [Role::Checker, Role::Vrrp, Role::Bfd] {
@@ -160,8 +154,38 @@ impl Core {
         }
     }
 
+    /// Has the state of a role that begins to run logged (`--dump-conf`).
+    pub(crate) fn dump_to_log(&mut self, at: usize) {
+        let known = self.known();
+        let Some(child) = self.slots.get_mut(at).and_then(|s| s.child.as_mut()) else { return };
+        if child.link.dump(Dump::Data, &known).is_ok() {
+            child.dumps.push_back(DumpTo::Log);
+        }
+    }
+
+    /// A role has sent the text of its dump: it goes where it was asked for.
+    pub(crate) fn show_dump(&self, role: Role, dump: Dump, to: Option<DumpTo>, text: &str) {
+        let text = self.with_global(dump, text);
+        match to {
+            Some(DumpTo::Log) => text.lines().for_each(|line| info!("{line}")),
+            Some(DumpTo::Kept(path)) => kept::state(&path, &text),
+            _ => write(&self.config.global, &self.names, role, dump, &text),
+        }
+    }
+
+    /// Has the vrrp role show what somebody but core was asked for, and not without bound.
+    pub(crate) fn dump_on_request(&mut self, dump: Dump) {
+        let vrrp = self.slots.iter().find(|s| s.role == Role::Vrrp);
+        let waiting = vrrp.and_then(|s| s.child.as_ref()).map_or(0, |c| c.dumps.len());
+        if waiting >= DUMPS_WAITING {
+            return warn!("{waiting} dumps wait for the VRRP process, another one is not made");
+        }
+        self.dump_of(Role::Vrrp, dump);
+    }
+
     /// Asks a role for its dump.
     pub(crate) fn dump_of(&mut self, role: Role, dump: Dump) {
+        let known = self.known();
         let slot = self.slots.iter_mut().find(|s| s.role == role);
         // One that does not run yet has nothing to show.
         let child = slot.and_then(|s| s.child.as_mut()).filter(|c| c.running.is_some());
@@ -175,7 +199,7 @@ impl Core {
             }
             Dump::Json => {}
         }
-        match child.link.dump(dump) {
+        match child.link.dump(dump, &known) {
             Ok(()) => child.dumps.push_back(DumpTo::File),
             Err(e) => warn!("{} process {pid}: {e}, no dump is made", title(role)),
         }

@@ -60,6 +60,7 @@ impl Core {
             Moment::Before => "pre",
             Moment::After => "post",
         };
+        let known = self.known();
         for slot in &mut self.slots {
             let word = match slot.role {
                 // They have no state of their own.
@@ -73,7 +74,7 @@ impl Core {
             };
             let name = format!("keepalived_{word}.{}.{nth}.{end}", child.pid);
             let path = Path::new(dir).join(name);
-            match child.link.dump(Dump::Data) {
+            match child.link.dump(Dump::Data, &known) {
                 Ok(()) => child.dumps.push_back(DumpTo::Kept(path)),
                 Err(e) => warn!("No state is kept in {}: {e}", path.display()),
             }
@@ -82,7 +83,7 @@ impl Core {
 }
 
 /// Writes a state that a role has told.
-pub fn state(path: &Path, text: &str) {
+pub fn state(path: &Path, text: impl AsRef<[u8]>) {
     if let Err(e) = dumps::replace(path, text) {
         error!("Cannot keep the state in {}: {e}", path.display());
     }

@@ -10,7 +10,7 @@ use ipc::msg::bfd::{BfdSetup, BfdToCore, CoreToBfd};
 use ipc::msg::checker::{Ask, CheckerSetup, CheckerToCore, CoreToChecker, Run, ScriptExit};
 use ipc::msg::monitor::{Command, CoreToMonitor, Event, MonitorSetup, MonitorToCore, Snapshot};
 use ipc::msg::snapshot::Change;
-use ipc::msg::vrrp::{Changed, CoreToVrrp, News, SubjectKind, VrrpSetup, VrrpToCore};
+use ipc::msg::vrrp::{Changed, CoreToVrrp, Known, News, SubjectKind, VrrpSetup, VrrpToCore};
 use ipc::msg::{Dump, Generation, Hello, LogSetup, TrackValue};
 use rt::Interest;
 use rt::channel::{Channel, ChannelError, SendError};
@@ -66,6 +66,8 @@ pub enum Report {
     Settled(Generation),
     /// The settings that its process has to put back.
     Changed(Vec<Changed>),
+    /// The vrrp role was asked for a dump by a signal.
+    WantsDump(Dump),
     /// Text of a dump file.
     Dump(Dump, String),
     /// Reports were lost because core did not read.
@@ -285,13 +287,14 @@ impl Link {
         }
     }
 
-    /// Asks for the text of a dump file; the monitor has none.
+    /// Asks for the text of a dump file, with what core knows of what it shows; the monitor has
+    /// none.
     ///
     /// # Errors
     /// When the message cannot be queued.
-    pub fn dump(&mut self, dump: Dump) -> Result<(), SendError> {
+    pub fn dump(&mut self, dump: Dump, known: &Known) -> Result<(), SendError> {
         match self {
-            Link::Vrrp(c) => c.send(&CoreToVrrp::Dump(dump)),
+            Link::Vrrp(c) => c.send(&CoreToVrrp::Dump(dump, Box::new(known.clone()))),
             Link::Checker(c) => c.send(&CoreToChecker::Dump(dump)),
             Link::Bfd(c) => c.send(&CoreToBfd::Dump(dump)),
             Link::Monitor(_) => Ok(()),
@@ -371,6 +374,7 @@ impl From<VrrpToCore> for Report {
             VrrpToCore::Running(g) => Report::Running(g),
             VrrpToCore::Settled(g) => Report::Settled(g),
             VrrpToCore::Changed(changed) => Report::Changed(changed),
+            VrrpToCore::WantsDump(kind) => Report::WantsDump(kind),
             VrrpToCore::Dump { kind, text } => Report::Dump(kind, text),
             VrrpToCore::Snapshot(s) => Report::Snapshot(Snapshot::Vrrp(s)),
             VrrpToCore::Lost(n) => Report::Lost(n),

@@ -4,8 +4,6 @@
 //! script or a disk longer than a local file takes.
 
 use crate::cli::Options;
-use crate::dumps;
-use crate::kept;
 use crate::lifecycle::Phase;
 use crate::link::Report;
 use crate::monitor::Monitor;
@@ -18,7 +16,7 @@ use crate::reload_timer::ReloadTimer;
 use crate::scripts::{Outcome, Runner};
 use crate::sdnotify::Notifier;
 use crate::setup;
-use crate::supervise::{DumpTo, ROLES, Slot, Verdict, title};
+use crate::supervise::{ROLES, Slot, Verdict, title};
 use crate::track::Tracker;
 use crate::turns::Turn;
 use crate::watch::Watcher;
@@ -309,18 +307,18 @@ impl Core {
                 if role == Role::Monitor {
                     return;
                 }
-                if self.options.dump_conf && child.link.dump(Dump::Data).is_ok() {
-                    child.dumps.push_back(DumpTo::Log);
+                if self.options.dump_conf {
+                    self.dump_to_log(at);
                 }
                 self.check_complete();
             }
             Report::Settled(g) => slot.settled(g),
             Report::Changed(changed) => slot.has_changed(changed),
-            Report::Dump(kind, text) => match child.dumps.pop_front() {
-                Some(DumpTo::Log) => text.lines().for_each(|line| info!("{line}")),
-                Some(DumpTo::Kept(path)) => kept::state(&path, &text),
-                _ => dumps::write(&self.config.global, &self.names, role, kind, &text),
-            },
+            Report::WantsDump(dump) => self.dump_on_request(dump),
+            Report::Dump(kind, text) => {
+                let to = child.dumps.pop_front();
+                self.show_dump(role, kind, to, &text);
+            }
             Report::Lost(n) => warn!("{n} reports of the {} process were lost", title(role)),
             Report::Notify(notice) => self.notify(&notice),
             Report::Late(by) => self.raise_priority(at, by),

@@ -43,9 +43,6 @@ const AGENT_PORT: u16 = 705;
 /// Least time between two questions what the roles know.
 const BETWEEN_SNAPSHOTS: Duration = Duration::from_millis(100);
 
-/// Dumps asked for by the outside world that may wait at once.
-const DUMPS_WAITING: usize = 8;
-
 /// What core knows of the monitor beyond its process.
 #[derive(Debug, Default)]
 pub struct Monitor {
@@ -316,14 +313,5 @@ impl Core {
 
     fn child_of(&mut self, role: Role) -> Option<&mut Child> {
         self.slots.iter_mut().find(|s| s.role == role)?.child.as_mut()
-    }
-
-    fn dump_on_request(&mut self, dump: Dump) {
-        let vrrp = self.slots.iter().find(|s| s.role == Role::Vrrp);
-        let waiting = vrrp.and_then(|s| s.child.as_ref()).map_or(0, |c| c.dumps.len());
-        if waiting >= DUMPS_WAITING {
-            return warn!("{waiting} dumps wait for the VRRP process, another one is not made");
-        }
-        self.dump_of(Role::Vrrp, dump);
     }
 }

@@ -128,6 +128,11 @@ impl ProcessTable {
         self.processes.verdicts()
     }
 
+    /// See [`Processes::count`].
+    pub fn count(&self, id: TrackId) -> (u32, bool) {
+        self.processes.count(id)
+    }
+
     /// When [`ProcessTable::tick`] is to be called.
     pub fn deadline(&self) -> Option<Mono> {
         let look = match self.source {

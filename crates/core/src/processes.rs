@@ -90,6 +90,14 @@ impl Processes {
         self.watched.iter().map(|w| (w.id, w.good)).collect()
     }
 
+    /// How many processes count for an object, and whether a change is held off.
+    pub fn count(&self, id: TrackId) -> (u32, bool) {
+        let watched = self.watched.iter().find(|w| w.id == id);
+        watched.map_or((0, false), |w| {
+            (u32::try_from(w.pids.len()).unwrap_or(u32::MAX), w.pending.is_some())
+        })
+    }
+
     /// Name of an object.
     pub fn name(&self, id: TrackId) -> &str {
         self.watched.iter().find(|w| w.id == id).map_or("", |w| &w.name)

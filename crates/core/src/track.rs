@@ -68,6 +68,12 @@ impl Tracker {
         self.objects.iter().map(|o| o.value).collect()
     }
 
+    /// Of each object, by id: whether it is a script that runs now, and how many results in a
+    /// row speak against its value.
+    pub fn runs(&self) -> impl Iterator<Item = (bool, u32)> {
+        self.objects.iter().map(|o| o.script.map_or((false, 0), |s| (s.running, s.streak)))
+    }
+
     /// The values that the objects of a new configuration begin with.
     pub fn values_for(&self, config: &Config, processes: &Verdicts) -> Vec<TrackValue> {
         let first = |(nth, spec)| self.first_value(nth, spec, config, processes).0;

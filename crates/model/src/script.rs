@@ -18,6 +18,15 @@ pub struct Script {
     pub insecure: bool,
 }
 
+impl Script {
+    /// Its words, each in single quotes.
+    pub fn quoted(&self) -> String {
+        let words = core::iter::once(&self.path).chain(&self.args);
+        let words: Vec<String> = words.map(|word| format!("'{word}'")).collect();
+        words.join(" ")
+    }
+}
+
 /// A resolved user and group of a script or FIFO.
 #[derive(Debug, Clone, PartialEq, Eq, Hash, Serialize, Deserialize)]
 pub struct ScriptUser {

@@ -1,5 +1,6 @@
 //! The clocks. The only place that reads them; machines are handed the time.
 
+use chrono::{DateTime, Local};
 use core::time::Duration;
 use nix::time::{ClockId, clock_gettime};
 use types::Mono;
@@ -28,4 +29,12 @@ pub fn boottime() -> Duration {
 /// never for timers.
 pub fn wall() -> Duration {
     Duration::from_nanos(read(ClockId::CLOCK_REALTIME))
+}
+
+/// A time of the wall clock as dumps show it: `SECONDS.MICROSECONDS (local date)`.
+pub fn dated(wall: Duration) -> String {
+    let (seconds, micros) = (wall.as_secs(), wall.subsec_micros());
+    let at = DateTime::from_timestamp(i64::try_from(seconds).unwrap_or(0), micros * 1000);
+    let date = at.unwrap_or_default().with_timezone(&Local).format("%a %b %e %H:%M:%S%.6f %Y");
+    format!("{seconds}.{micros:06} ({date})")
 }

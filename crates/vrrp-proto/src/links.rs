@@ -63,6 +63,18 @@ pub struct Link {
     pending: Option<(Mono, bool)>,
 }
 
+impl Link {
+    /// Its flags (`IFF_*`).
+    pub fn flags(&self) -> u32 {
+        self.flags
+    }
+
+    /// Its addresses, in the order in which they were told.
+    pub fn addresses(&self) -> impl Iterator<Item = IpAddr> {
+        self.addrs.values().map(|fact| fact.prefix.addr)
+    }
+}
+
 /// All interfaces by index and by name.
 #[derive(Debug, Clone, Default)]
 pub struct Links {

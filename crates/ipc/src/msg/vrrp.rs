@@ -4,7 +4,7 @@ use super::snapshot::{Change, VrrpSnapshot};
 use super::{Dump, Generation, Hello, LogSetup, TrackValue};
 use core::net::IpAddr;
 use core::time::Duration;
-use model::{Global, TrackObject, Vrrp};
+use model::{Global, Script, TrackObject, Vrrp};
 use serde::{Deserialize, Serialize};
 use types::{Family, TrackId};
 
@@ -67,6 +67,28 @@ pub struct VrrpOptions {
     pub dump_conf: bool,
 }
 
+/// What core alone knows of what a dump shows.
+#[derive(Debug, Clone, PartialEq, Eq, Default, Serialize, Deserialize)]
+pub struct Known {
+    /// The commands of the configuration, by id.
+    pub scripts: Vec<Script>,
+    /// What it makes of tracked objects, by id.
+    pub tracked: Vec<Tracked>,
+}
+
+/// How a tracked object is watched at this moment.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize, Deserialize)]
+pub struct Tracked {
+    /// A script runs now.
+    pub running: bool,
+    /// Results in a row of a script that speak against its present value.
+    pub streak: u32,
+    /// How many processes of its description run.
+    pub processes: u32,
+    /// A change of their number is held off.
+    pub held: bool,
+}
+
 /// Core to vrrp.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub enum CoreToVrrp {
@@ -80,8 +102,8 @@ pub enum CoreToVrrp {
     Abort(Generation),
     /// A tracked object changed.
     Track(TrackId, TrackValue),
-    /// Send a dump.
-    Dump(Dump),
+    /// Send a dump; what core alone knows of what it shows comes along.
+    Dump(Dump, Box<Known>),
     /// Announce the addresses of the instance of this name once more.
     SendGarp(String),
     /// Say what is known at this moment.
@@ -214,6 +236,8 @@ pub enum VrrpToCore {
     },
     /// All settings that are to be put back; should the process be killed, by the next one.
     Changed(Vec<Changed>),
+    /// A signal has asked this process for a dump: core is to ask for it.
+    WantsDump(Dump),
     /// A dump's text.
     Dump {
         /// Which.

@@ -1,21 +1,23 @@
 //! `keepalived.json`: what exporters read.
 
-use super::{fib, line};
+use super::words::command;
+use super::{fib, line, tracks};
 use core::time::Duration;
-use model::Global;
-use model::vrrp::{Auth, Version};
+use ipc::msg::vrrp::Known;
+use model::vrrp::{Auth, TrackRef, Version};
+use model::{Global, TrackKind, TrackObject};
 use serde::Serialize;
 use serde_json::ser::{Formatter, Serializer};
 use std::io;
 use vrrp_proto::{FibEntry, Node, State, Status};
 
 /// The file: one line.
-pub fn text(node: &Node, global: &Global) -> String {
-    let entries: Vec<Entry<'_>> = node.instances().map(|s| Entry::of(node, s)).collect();
+pub fn text(node: &Node, global: &Global, known: &Known) -> String {
+    let entries: Vec<Entry<'_>> = node.instances().map(|s| Entry::of(node, s, known)).collect();
     let mut bytes = Vec::new();
     let mut out = Serializer::with_formatter(&mut bytes, AsReference);
     let written = match global.dumps.json_version {
-        2 => Version2 { vrrp: entries }.serialize(&mut out),
+        2 => Version2 { vrrp: entries, track_process: processes(node, known) }.serialize(&mut out),
         _ => entries.serialize(&mut out),
     };
     if let Err(e) = written {
@@ -28,6 +30,52 @@ pub fn text(node: &Node, global: &Global) -> String {
 #[derive(Serialize)]
 struct Version2<'a> {
     vrrp: Vec<Entry<'a>>,
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    track_process: Vec<Process<'a>>,
+}
+
+/// A tracked process.
+#[derive(Serialize)]
+struct Process<'a> {
+    process: &'a str,
+    #[serde(skip_serializing_if = "String::is_empty")]
+    parameters: String,
+    param_match: &'static str,
+    min_processes: u32,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    max_processes: Option<u32>,
+    current_processes: u32,
+    have_quorum: bool,
+    weight: i16,
+    terminate_delay: f64,
+    fork_delay: f64,
+    fork_delay_timer_running: bool,
+    terminate_delay_timer_running: bool,
+    full_command: bool,
+}
+
+fn processes<'a>(node: &'a Node, known: &'a Known) -> Vec<Process<'a>> {
+    let one = |seen: tracks::Seen<'a>| {
+        let TrackKind::Process(p) = &seen.object.kind else { return None };
+        let (fork, terminate) = seen.held();
+        let weight = seen.object.weight.0;
+        Some(Process {
+            process: &p.process,
+            parameters: p.params.join(" "),
+            param_match: tracks::matching(p.param_match),
+            min_processes: p.quorum,
+            max_processes: p.quorum_max,
+            current_processes: seen.tracked.processes,
+            have_quorum: seen.is_good(),
+            weight: if seen.object.reverse { -weight } else { weight },
+            terminate_delay: p.terminate_delay.as_secs_f64(),
+            fork_delay: p.fork_delay.as_secs_f64(),
+            fork_delay_timer_running: fork,
+            terminate_delay_timer_running: terminate,
+            full_command: p.full_command,
+        })
+    };
+    tracks::seen(node, known).filter_map(one).collect()
 }
 
 #[derive(Serialize)]
@@ -71,6 +119,20 @@ struct Data<'a> {
     version: u8,
     smtp_alert: bool,
     notify_deleted: bool,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    script_backup: Option<String>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    script_master: Option<String>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    script_fault: Option<String>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    script_stop: Option<String>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    script_deleted: Option<String>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    script: Option<String>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    script_master_rx_lower_pri: Option<String>,
     #[serde(skip_serializing_if = "Vec::is_empty")]
     vips: Vec<String>,
     #[serde(skip_serializing_if = "Vec::is_empty")]
@@ -81,6 +143,12 @@ struct Data<'a> {
     vrules: Vec<String>,
     #[serde(skip_serializing_if = "Vec::is_empty")]
     track_ifp: Vec<&'a str>,
+    /// Commands.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    track_script: Vec<String>,
+    /// Names.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    track_process: Vec<String>,
     auth_type: u8,
     #[serde(skip_serializing_if = "Option::is_none")]
     auth_data: Option<&'static str>,
@@ -130,7 +198,7 @@ const fn number(state: State) -> u8 {
 }
 
 impl<'a> Entry<'a> {
-    fn of(node: &Node, s: Status<'a>) -> Self {
+    fn of(node: &Node, s: Status<'a>, known: &Known) -> Self {
         let (c, n) = (s.config(), s.counters());
         let set = s.state() == State::Master;
         let lines = |excluded: bool| {
@@ -142,6 +210,10 @@ impl<'a> Entry<'a> {
         let fibs = |rules: bool| {
             let wanted = s.fib().filter(|e| matches!(e, FibEntry::Rule(_)) == rules);
             wanted.map(fib::line).collect()
+        };
+        let tracked = |show: fn(&TrackObject, &Known) -> Option<String>| {
+            let object = |r: &TrackRef| Some(node.tracked().nth(r.id.index())?.0);
+            c.tracks.iter().filter_map(object).filter_map(|o| show(o, known)).collect()
         };
         let data = Data {
             iname: &c.name,
@@ -171,15 +243,30 @@ impl<'a> Entry<'a> {
             nopreempt: c.nopreempt,
             preempt_delay: c.preempt_delay.as_secs(),
             state: number(s.state()),
-            wantstate: if s.wants_master() { 2 } else { 1 },
+            wantstate: number(super::wanted(s)),
             version: if c.version == Version::V2 { 2 } else { 3 },
             smtp_alert: c.smtp_alert,
             notify_deleted: c.notify.report_deleted,
+            script_backup: command(known, c.notify.backup),
+            script_master: command(known, c.notify.master),
+            script_fault: command(known, c.notify.fault),
+            script_stop: command(known, c.notify.stop),
+            script_deleted: command(known, c.notify.deleted),
+            script: command(known, c.notify.any),
+            script_master_rx_lower_pri: command(known, c.notify.master_rx_lower_pri),
             vips: lines(false),
             evips: lines(true),
             vroutes: fibs(false),
             vrules: fibs(true),
             track_ifp: c.track_interfaces.iter().map(|t| t.interface.as_str()).collect(),
+            track_script: tracked(|object, known| match &object.kind {
+                TrackKind::Script(script) => command(known, Some(script.script)),
+                _ => None,
+            }),
+            track_process: tracked(|object, _| match object.kind {
+                TrackKind::Process(_) => Some(object.name.clone()),
+                _ => None,
+            }),
             auth_type: match c.auth {
                 None => 0,
                 Some(Auth::Pass(_)) => 1,

@@ -2,18 +2,23 @@
 
 mod data;
 mod fib;
+mod instance;
 mod json;
 mod line;
+mod links;
 mod stats;
+mod tracks;
+mod words;
 
 use core::time::Duration;
 use ipc::msg::Dump;
+use ipc::msg::vrrp::Known;
 use model::Global;
 use types::Mono;
-use vrrp_proto::Node;
+use vrrp_proto::{Node, State, Status};
 
 /// The text of a dump, zeroing the counters where that was asked for.
-pub fn text(kind: Dump, node: &mut Node, global: &Global) -> String {
+pub fn text(kind: Dump, node: &mut Node, global: &Global, known: &Known) -> String {
     match kind {
         Dump::Stats => stats::text(node),
         Dump::StatsClear => {
@@ -21,8 +26,8 @@ pub fn text(kind: Dump, node: &mut Node, global: &Global) -> String {
             node.clear_counters();
             text
         }
-        Dump::Data => data::text(node),
-        Dump::Json => json::text(node, global),
+        Dump::Data => data::text(node, known),
+        Dump::Json => json::text(node, global, known),
     }
 }
 
@@ -31,8 +36,16 @@ fn wall_of(at: Mono) -> Duration {
     rt::clock::wall().saturating_sub(rt::clock::now().saturating_since(at))
 }
 
-/// When `at` was, as `SECONDS.MICROSECONDS`.
+/// When `at` was, as `SECONDS.MICROSECONDS (date)`; it may be yet to come.
 fn stamp(at: Mono) -> String {
-    let wall = wall_of(at);
-    format!("{}.{:06}", wall.as_secs(), wall.subsec_micros())
+    let (now, wall) = (rt::clock::now(), rt::clock::wall());
+    rt::clock::dated(wall.saturating_sub(now.saturating_since(at)) + at.saturating_since(now))
+}
+
+/// The state that an instance goes for.
+fn wanted(s: Status<'_>) -> State {
+    match s.state() {
+        State::Backup if s.wants_master() => State::Master,
+        state => state,
+    }
 }

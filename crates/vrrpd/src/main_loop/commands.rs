@@ -79,10 +79,10 @@ impl VrrpRole {
                     self.carry_out();
                 }
             }
-            CoreToVrrp::Dump(kind) => {
+            CoreToVrrp::Dump(kind, known) => {
                 let Some(node) = &mut self.node else { return };
                 let Some(running) = &self.running else { return };
-                let text = dump::text(kind, node, &running.global);
+                let text = dump::text(kind, node, &running.global, &known);
                 self.tell(&VrrpToCore::Dump { kind, text });
             }
             CoreToVrrp::SendGarp(name) => {
@@ -245,12 +245,12 @@ impl VrrpRole {
                     "VRRP process has used too much CPU time, vrrp_rlimit_rttime may need to be increased"
                 ),
                 signals::TERM | signals::INT => self.shutdown(),
-                signals::USR1 => self.command(CoreToVrrp::Dump(Dump::Data)),
-                signals::USR2 => self.command(CoreToVrrp::Dump(Dump::Stats)),
+                signals::USR1 => self.tell(&VrrpToCore::WantsDump(Dump::Data)),
+                signals::USR2 => self.tell(&VrrpToCore::WantsDump(Dump::Stats)),
                 n if n == signals::stats_clear() => {
-                    self.command(CoreToVrrp::Dump(Dump::StatsClear));
+                    self.tell(&VrrpToCore::WantsDump(Dump::StatsClear));
                 }
-                n if n == signals::json() => self.command(CoreToVrrp::Dump(Dump::Json)),
+                n if n == signals::json() => self.tell(&VrrpToCore::WantsDump(Dump::Json)),
                 _ => {}
             }
         }
