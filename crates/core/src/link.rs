@@ -78,6 +78,8 @@ pub enum Report {
     Notify(Notice),
     /// What the checker role wants done.
     Ask(Ask),
+    /// The monitor is not stuck.
+    Pong,
     /// What the outside world wants done.
     Do(Command),
     /// What a role knows at this moment.
@@ -276,6 +278,17 @@ impl Link {
         }
     }
 
+    /// Has the monitor show that it is not stuck.
+    ///
+    /// # Errors
+    /// When the message cannot be queued.
+    pub fn ping(&mut self) -> Result<(), SendError> {
+        match self {
+            Link::Monitor(c) => c.send(&CoreToMonitor::Ping),
+            Link::Vrrp(_) | Link::Checker(_) | Link::Bfd(_) => Ok(()),
+        }
+    }
+
     /// Tells the checker role how a check's script ended.
     ///
     /// # Errors
@@ -423,6 +436,7 @@ impl From<MonitorToCore> for Report {
         match m {
             MonitorToCore::Hello(h) => Report::Hello(h),
             MonitorToCore::Running(g) => Report::Running(g),
+            MonitorToCore::Pong => Report::Pong,
             MonitorToCore::Do(command) => Report::Do(command),
         }
     }

@@ -303,7 +303,7 @@ impl Core {
             }
             Report::Running(g) => {
                 child.running = Some(g);
-                child.answer_by = None;
+                slot.answered(clock::now());
                 if role == Role::Monitor {
                     return;
                 }
@@ -323,6 +323,7 @@ impl Core {
             Report::Notify(notice) => self.notify(&notice),
             Report::Late(by) => self.raise_priority(at, by),
             Report::Ask(ask) => self.on_ask(at, ask),
+            Report::Pong => slot.answered(clock::now()),
             Report::Do(command) => self.on_command(command),
             Report::Snapshot(snapshot) => self.pass_snapshot(snapshot),
         }

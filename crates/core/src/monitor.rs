@@ -215,7 +215,7 @@ impl Core {
         let child = self.monitor_child()?;
         let _ = child.link.shutdown();
         let until = now + LAST_WORDS;
-        (child.kill_at, child.answer_by) = (Some(until), None);
+        child.leave_by(until);
         self.monitor.dismissed = true;
         Some(until + KILL_TIME)
     }

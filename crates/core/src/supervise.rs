@@ -39,6 +39,13 @@ const CHANGED_MAX: usize = 65_536;
 /// A role must run its first configuration within this time.
 pub(crate) const ANSWER_MAX: Duration = Duration::from_secs(60);
 
+/// How long a monitor that runs is left in peace before it has to show that it is not stuck.
+/// Nothing else would: nobody waits for it.
+pub(crate) const PEACE: Duration = Duration::from_secs(20);
+
+/// How long its answer may take.
+pub(crate) const PONG_MAX: Duration = Duration::from_secs(30);
+
 /// How many roles have a place.
 pub const ROLES: usize = 4;
 
@@ -134,6 +141,8 @@ pub struct Child {
     pub dumps: VecDeque<DumpTo>,
     /// By when it must run what it was given; `None` once it does.
     pub answer_by: Option<Mono>,
+    /// When it is to be asked whether it is stuck; the monitor alone is.
+    ask_at: Option<Mono>,
     /// Core killed it.
     condemned: bool,
     /// Realtime priority that it got for being late; 0: none.
@@ -141,6 +150,11 @@ pub struct Child {
 }
 
 impl Child {
+    /// It was told to leave, and is not asked any more.
+    pub fn leave_by(&mut self, until: Mono) {
+        (self.kill_at, self.answer_by, self.ask_at) = (Some(until), None, None);
+    }
+
     /// Whether core has killed it.
     #[cfg(test)]
     pub(crate) fn is_condemned(&self) -> bool {
@@ -305,6 +319,7 @@ impl Slot {
             more: false,
             dumps: VecDeque::new(),
             answer_by: Some(now + ANSWER_MAX),
+            ask_at: None,
             condemned: false,
             raised: 0,
         });
@@ -338,21 +353,34 @@ impl Slot {
             let _ = poll.deregister(&child.link);
         }
         child.condemned = true;
-        (child.kill_at, child.answer_by) = (None, None);
+        (child.kill_at, child.answer_by, child.ask_at) = (None, None, None);
         if let Err(e) = signals::send(child.pid, signals::KILL) {
             warn!("Cannot kill {} process {}: {e}", self.role, child.pid);
         }
     }
 
+    /// The role has answered what it was to answer.
+    pub fn answered(&mut self, now: Mono) {
+        let Some(child) = &mut self.child else { return };
+        let is_asked = self.role == Role::Monitor && child.kill_at.is_none();
+        (child.answer_by, child.ask_at) = (None, is_asked.then(|| now + PEACE));
+    }
+
     /// When [`Slot::tick`] has something to do.
     pub fn deadline(&self) -> Option<Mono> {
         let child = self.child.as_ref()?;
-        [child.kill_at, child.answer_by].into_iter().flatten().min()
+        [child.kill_at, child.answer_by, child.ask_at].into_iter().flatten().min()
     }
 
     /// Kills a process that was to leave by itself and did not, or that does
     /// not come to run.
     pub fn tick(&mut self, now: Mono, poll: &Loop) {
+        if let Some(child) = self.child.as_mut().filter(|c| c.ask_at.is_some_and(|at| at <= now)) {
+            child.ask_at = None;
+            // One whose queue is full has not read for long: no answer comes either.
+            let _ = child.link.ping();
+            child.answer_by = Some(now + PONG_MAX);
+        }
         if self.deadline().is_none_or(|at| at > now) {
             return;
         }

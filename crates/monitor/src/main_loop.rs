@@ -146,6 +146,7 @@ impl Monitor {
                 warn!("{count} events were lost before they came here");
                 self.each(|s, cx| s.lost(cx, count));
             }
+            CoreToMonitor::Ping => self.say(&MonitorToCore::Pong),
             CoreToMonitor::Shutdown => self.dismissed(),
         }
     }

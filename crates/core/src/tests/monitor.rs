@@ -160,3 +160,24 @@ fn no_secret_leaves_core_for_the_monitor() {
     ipc::codec::encode(&core.monitor_setup(), &mut bytes).unwrap();
     assert!(!holds(&bytes));
 }
+
+#[test]
+fn a_monitor_that_hangs_is_asked_and_ended() {
+    let (mut core, _checker, _bfd, mut monitor) = core_with_monitor();
+    monitor.send(&MonitorToCore::Running(core.generation)).unwrap();
+    hear(&mut core);
+    let pass = |core: &mut Core| {
+        let at = core.slots[MONITOR].deadline().unwrap();
+        core.slots[MONITOR].tick(at, &core.poll);
+    };
+    pass(&mut core);
+    let Some(CoreToMonitor::Ping) = monitor.recv().unwrap() else { panic!() };
+    monitor.send(&MonitorToCore::Pong).unwrap();
+    hear(&mut core);
+    pass(&mut core);
+    let Some(CoreToMonitor::Ping) = monitor.recv().unwrap() else { panic!() };
+    let is_ended = |core: &Core| core.slots[MONITOR].child.as_ref().unwrap().is_condemned();
+    assert!(!is_ended(&core));
+    pass(&mut core);
+    assert!(is_ended(&core));
+}

@@ -128,6 +128,8 @@ pub enum CoreToMonitor {
     /// The connection asked for by [`Command::ConnectAgent`], with its descriptor, or why there is
     /// none.
     Agent(Result<(), String>),
+    /// Answer, to show that you are not stuck.
+    Ping,
     /// Everybody else has left: say what is still to be said, and exit soon.
     Shutdown,
 }
@@ -169,6 +171,8 @@ pub enum MonitorToCore {
     Hello(Hello),
     /// The configuration runs.
     Running(Generation),
+    /// The answer to [`CoreToMonitor::Ping`].
+    Pong,
     /// The outside world asks for something.
     Do(Command),
 }
