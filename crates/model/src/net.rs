@@ -69,12 +69,39 @@ pub enum RouteInsert {
 /// A lockable metric (`lock` keeps the kernel from changing it).
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize, Deserialize)]
 pub struct Metric {
-    /// `RTAX_*` number.
+    /// One of [`rtax`].
     pub kind: u16,
     /// Value in the kernel's unit.
     pub value: u32,
     /// Whether it is locked.
     pub lock: bool,
+}
+
+/// Numbers of metrics (`RTAX_*` of linux/rtnetlink.h).
+#[allow(missing_docs)] // the words of the configuration
+pub mod rtax {
+    pub const MTU: u16 = 2;
+    pub const WINDOW: u16 = 3;
+    pub const RTT: u16 = 4;
+    pub const RTTVAR: u16 = 5;
+    pub const SSTHRESH: u16 = 6;
+    pub const CWND: u16 = 7;
+    pub const ADVMSS: u16 = 8;
+    pub const REORDERING: u16 = 9;
+    pub const HOPLIMIT: u16 = 10;
+    pub const INITCWND: u16 = 11;
+    pub const FEATURES: u16 = 12;
+    pub const RTO_MIN: u16 = 13;
+    pub const INITRWND: u16 = 14;
+    pub const QUICKACK: u16 = 15;
+    pub const FASTOPEN_NO_COOKIE: u16 = 17;
+
+    /// How many of the kernel's units of [`RTT`] make a millisecond.
+    pub const RTT_PER_MS: u32 = 8;
+    /// The same of [`RTTVAR`].
+    pub const RTTVAR_PER_MS: u32 = 4;
+    /// The same of [`RTO_MIN`].
+    pub const RTO_MIN_PER_MS: u32 = 1;
 }
 
 /// Lightweight tunnel encapsulation of a route or next hop.

@@ -2,7 +2,7 @@
 
 use super::{Entries, Keyword, and, kw, word};
 use crate::lower::vrrp::{hop, route};
-use model::net::RouteInsert;
+use model::net::{RouteInsert, rtax};
 
 /// Entries of `virtual_routes`.
 pub static VIRTUAL: Entries =
@@ -26,23 +26,6 @@ const TRACK_GROUP: Keyword =
         .acted()
         .args(&[word("NAME")])
         .set(route::track_group);
-
-// RTAX_* (linux/rtnetlink.h)
-const MTU: u16 = 2;
-const WINDOW: u16 = 3;
-const RTT: u16 = 4;
-const RTTVAR: u16 = 5;
-const SSTHRESH: u16 = 6;
-const CWND: u16 = 7;
-const ADVMSS: u16 = 8;
-const REORDERING: u16 = 9;
-const HOPLIMIT: u16 = 10;
-const INITCWND: u16 = 11;
-const FEATURES: u16 = 12;
-const RTO_MIN: u16 = 13;
-const INITRWND: u16 = 14;
-const QUICKACK: u16 = 15;
-const FASTOPEN_NO_COOKIE: u16 = 17;
 
 macro_rules! metric {
     ($name:literal, $help:literal, $kind:expr) => {
@@ -105,24 +88,29 @@ const COMMON: [Keyword; 47] = [
             route::change(cx, |r| r.expires = Some(seconds));
         }
     }),
-    metric!("mtu", "MTU.", MTU),
-    metric!("hoplimit", "TTL or hop limit.", HOPLIMIT, most 255),
-    metric!("advmss", "Advertised segment size.", ADVMSS),
-    metric!("rtt", "First round trip time; bare: in 1/8 ms.", RTT, units 8),
-    metric!("rttvar", "Its variance; bare: in 1/4 ms.", RTTVAR, units 4),
-    metric!("rto_min", "Least retransmission timeout; bare: in ms.", RTO_MIN, units 1),
-    metric!("reordering", "Reordering.", REORDERING),
-    metric!("window", "Largest window.", WINDOW, most u32::MAX),
-    metric!("cwnd", "Congestion window.", CWND),
-    metric!("ssthresh", "Slow start threshold.", SSTHRESH),
+    metric!("mtu", "MTU.", rtax::MTU),
+    metric!("hoplimit", "TTL or hop limit.", rtax::HOPLIMIT, most 255),
+    metric!("advmss", "Advertised segment size.", rtax::ADVMSS),
+    metric!("rtt", "First round trip time; bare: in 1/8 ms.", rtax::RTT, units rtax::RTT_PER_MS),
+    metric!("rttvar", "Its variance; bare: in 1/4 ms.", rtax::RTTVAR, units rtax::RTTVAR_PER_MS),
+    metric!(
+        "rto_min",
+        "Least retransmission timeout; bare: in ms.",
+        rtax::RTO_MIN,
+        units rtax::RTO_MIN_PER_MS
+    ),
+    metric!("reordering", "Reordering.", rtax::REORDERING),
+    metric!("window", "Largest window.", rtax::WINDOW, most u32::MAX),
+    metric!("cwnd", "Congestion window.", rtax::CWND),
+    metric!("ssthresh", "Slow start threshold.", rtax::SSTHRESH),
     kw("realms", "Realms, IPv4.").acted().args(&[word("[SRC/]DST")]).set(route::realms),
-    metric!("initcwnd", "First congestion window.", INITCWND, most u32::MAX),
-    metric!("initrwnd", "First receive window.", INITRWND, most u32::MAX),
+    metric!("initcwnd", "First congestion window.", rtax::INITCWND, most u32::MAX),
+    metric!("initrwnd", "First receive window.", rtax::INITRWND, most u32::MAX),
     kw("features", "ecn.")
         .acted()
         .args(&[word("ecn")])
-        .set(|cx, a| route::features(cx, a, FEATURES)),
-    metric!("quickack", "Acknowledge at once.", QUICKACK, most 1),
+        .set(|cx, a| route::features(cx, a, rtax::FEATURES)),
+    metric!("quickack", "Acknowledge at once.", rtax::QUICKACK, most 1),
     kw("congctl", "Congestion control.")
         .acted()
         .args(&[word("[lock] NAME").rest(1)])
@@ -136,7 +124,12 @@ const COMMON: [Keyword; 47] = [
         .acted()
         .args(&[word("enabled|disabled")])
         .set(route::ttl_propagate),
-    metric!("fastopen_no_cookie", "TCP Fast Open without a cookie.", FASTOPEN_NO_COOKIE, most 1),
+    metric!(
+        "fastopen_no_cookie",
+        "TCP Fast Open without a cookie.",
+        rtax::FASTOPEN_NO_COOKIE,
+        most 1
+    ),
     kw("add", "Fail when it exists.")
         .acted()
         .set(|cx, _| route::change(cx, |r| r.insert = RouteInsert::Add)),

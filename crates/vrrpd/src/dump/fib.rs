@@ -2,7 +2,7 @@
 
 use core::fmt::{self, Display, Formatter};
 use core::net::IpAddr;
-use model::net::{Encap, IpEncap, Metric, NextHop, Route, RouteInsert, Rule, RuleAction};
+use model::net::{Encap, IpEncap, Metric, NextHop, Route, RouteInsert, Rule, RuleAction, rtax};
 use types::{Family, Prefix};
 use vrrp_proto::FibEntry;
 
@@ -23,24 +23,24 @@ const TYPES: [&str; 12] = [
     "nat",
     "xresolve",
 ];
-/// Metrics by number (`RTAX_*`), and how many of the kernel's units make a millisecond where the
+/// Metrics by number, and how many of the kernel's units make a millisecond where the
 /// metric is a time.
 const METRICS: [(u16, &str, u32); 15] = [
-    (2, "mtu", 0),
-    (3, "window", 0),
-    (4, "rtt", 8),
-    (5, "rttvar", 4),
-    (6, "ssthresh", 0),
-    (7, "cwnd", 0),
-    (8, "advmss", 0),
-    (9, "reordering", 0),
-    (10, "hoplimit", 0),
-    (11, "initcwnd", 0),
-    (12, "features", 0),
-    (13, "rto_min", 1),
-    (14, "initrwnd", 0),
-    (15, "quickack", 0),
-    (17, "fastopen_no_cookie", 0),
+    (rtax::MTU, "mtu", 0),
+    (rtax::WINDOW, "window", 0),
+    (rtax::RTT, "rtt", rtax::RTT_PER_MS),
+    (rtax::RTTVAR, "rttvar", rtax::RTTVAR_PER_MS),
+    (rtax::SSTHRESH, "ssthresh", 0),
+    (rtax::CWND, "cwnd", 0),
+    (rtax::ADVMSS, "advmss", 0),
+    (rtax::REORDERING, "reordering", 0),
+    (rtax::HOPLIMIT, "hoplimit", 0),
+    (rtax::INITCWND, "initcwnd", 0),
+    (rtax::FEATURES, "features", 0),
+    (rtax::RTO_MIN, "rto_min", rtax::RTO_MIN_PER_MS),
+    (rtax::INITRWND, "initrwnd", 0),
+    (rtax::QUICKACK, "quickack", 0),
+    (rtax::FASTOPEN_NO_COOKIE, "fastopen_no_cookie", 0),
 ];
 
 /// The line of a route or rule.

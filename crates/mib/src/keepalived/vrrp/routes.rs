@@ -5,7 +5,7 @@ use crate::table::{Column, Table};
 use crate::value::{address, enabled, family, gauge, int, scope, text, truth, zero};
 use crate::view::{Row, View};
 use agentx::Value;
-use model::net::{NextHop, Route};
+use model::net::{NextHop, Route, rtax};
 
 /// The routes of an owner: 0 is static, the others are instances.
 fn routes<'a>(v: &View<'a>, owner: u32) -> &'a [Route] {
@@ -61,26 +61,6 @@ fn kind(route: &Route) -> Value {
     })
 }
 
-// linux/rtnetlink.h
-const LOCKED_MTU: u16 = 2;
-const WINDOW: u16 = 3;
-const RTT: u16 = 4;
-const RTTVAR: u16 = 5;
-const SSTHRESH: u16 = 6;
-const CWND: u16 = 7;
-const ADVMSS: u16 = 8;
-const REORDERING: u16 = 9;
-const HOPLIMIT: u16 = 10;
-const INITCWND: u16 = 11;
-const FEATURES: u16 = 12;
-const RTO_MIN: u16 = 13;
-const INITRWND: u16 = 14;
-const QUICKACK: u16 = 15;
-const FASTOPEN_NO_COOKIE: u16 = 17;
-/// The kernel counts round trip times in eighths of a millisecond, and variances in quarters.
-const RTT_UNITS: u32 = 8;
-const RTTVAR_UNITS: u32 = 4;
-
 fn scaled(v: &View<'_>, row: Row, kind: u16, units: u32) -> Option<Value> {
     find(v, row)?.metrics.iter().find(|m| m.kind == kind).map(|m| gauge(m.value / units))
 }
@@ -131,29 +111,29 @@ pub static TABLES: &[Table] = &[
             }),
             // One more than the kernel's number.
             Column::new(18, |v, row| Some(int(i32::from(find(v, row)?.protocol) + 1))),
-            Column::new(19, |v, row| flag(v, row, FEATURES, 1).map(truth)),
-            Column::new(20, |v, row| flag(v, row, QUICKACK, 1).map(truth)),
+            Column::new(19, |v, row| flag(v, row, rtax::FEATURES, 1).map(truth)),
+            Column::new(20, |v, row| flag(v, row, rtax::QUICKACK, 1).map(truth)),
             Column::new(21, |v, row| find(v, row)?.expires.map(int)),
-            Column::new(22, |v, row| metric(v, row, LOCKED_MTU)),
-            Column::new(23, |v, row| locked(v, row, LOCKED_MTU)),
-            Column::new(24, |v, row| metric(v, row, HOPLIMIT)),
-            Column::new(25, |v, row| metric(v, row, ADVMSS)),
-            Column::new(26, |v, row| locked(v, row, ADVMSS)),
-            Column::new(27, |v, row| scaled(v, row, RTT, RTT_UNITS)),
-            Column::new(28, |v, row| locked(v, row, RTT)),
-            Column::new(29, |v, row| scaled(v, row, RTTVAR, RTTVAR_UNITS)),
-            Column::new(30, |v, row| locked(v, row, RTTVAR)),
-            Column::new(31, |v, row| metric(v, row, REORDERING)),
-            Column::new(32, |v, row| locked(v, row, REORDERING)),
-            Column::new(33, |v, row| metric(v, row, WINDOW)),
-            Column::new(34, |v, row| metric(v, row, CWND)),
-            Column::new(35, |v, row| locked(v, row, CWND)),
-            Column::new(36, |v, row| metric(v, row, SSTHRESH)),
-            Column::new(37, |v, row| locked(v, row, SSTHRESH)),
-            Column::new(38, |v, row| metric(v, row, RTO_MIN)),
-            Column::new(39, |v, row| locked(v, row, RTO_MIN)),
-            Column::new(40, |v, row| metric(v, row, INITCWND)),
-            Column::new(41, |v, row| metric(v, row, INITRWND)),
+            Column::new(22, |v, row| metric(v, row, rtax::MTU)),
+            Column::new(23, |v, row| locked(v, row, rtax::MTU)),
+            Column::new(24, |v, row| metric(v, row, rtax::HOPLIMIT)),
+            Column::new(25, |v, row| metric(v, row, rtax::ADVMSS)),
+            Column::new(26, |v, row| locked(v, row, rtax::ADVMSS)),
+            Column::new(27, |v, row| scaled(v, row, rtax::RTT, rtax::RTT_PER_MS)),
+            Column::new(28, |v, row| locked(v, row, rtax::RTT)),
+            Column::new(29, |v, row| scaled(v, row, rtax::RTTVAR, rtax::RTTVAR_PER_MS)),
+            Column::new(30, |v, row| locked(v, row, rtax::RTTVAR)),
+            Column::new(31, |v, row| metric(v, row, rtax::REORDERING)),
+            Column::new(32, |v, row| locked(v, row, rtax::REORDERING)),
+            Column::new(33, |v, row| metric(v, row, rtax::WINDOW)),
+            Column::new(34, |v, row| metric(v, row, rtax::CWND)),
+            Column::new(35, |v, row| locked(v, row, rtax::CWND)),
+            Column::new(36, |v, row| metric(v, row, rtax::SSTHRESH)),
+            Column::new(37, |v, row| locked(v, row, rtax::SSTHRESH)),
+            Column::new(38, |v, row| metric(v, row, rtax::RTO_MIN)),
+            Column::new(39, |v, row| locked(v, row, rtax::RTO_MIN)),
+            Column::new(40, |v, row| metric(v, row, rtax::INITCWND)),
+            Column::new(41, |v, row| metric(v, row, rtax::INITRWND)),
             Column::new(42, |v, row| find(v, row)?.congctl.as_ref().map(|(name, _)| text(name))),
             // low(1), medium(2), high(3); the kernel has medium 0, high 1, low 3.
             Column::new(43, |v, row| {
@@ -176,7 +156,10 @@ pub static TABLES: &[Table] = &[
             Column::new(54, |v, row| encap(v, row, 7)),
             Column::new(55, |v, row| {
                 let metrics = &find(v, row)?.metrics;
-                metrics.iter().find(|m| m.kind == FASTOPEN_NO_COOKIE).map(|m| truth(m.value != 0))
+                metrics
+                    .iter()
+                    .find(|m| m.kind == rtax::FASTOPEN_NO_COOKIE)
+                    .map(|m| truth(m.value != 0))
             }),
         ],
     },
