@@ -6,20 +6,19 @@ use check_proto::ipvs::DestKey;
 use check_proto::node::{Node, RsStatus, VsStatus};
 use core::time::Duration;
 use ipc::msg::Generation;
-use ipc::msg::snapshot::{CheckerSnapshot, DestNow, RealNow, StatsNow, VirtualNow};
+use ipc::msg::snapshot::{CheckerSnapshot, DestNow, RealNow, VirtualNow};
 use model::global::Snmp;
-use netlink::ipvs::Stats;
 use std::collections::HashMap;
-use types::Mono;
+use types::{Mono, Traffic};
 
 /// The counters of a virtual server, and of its destinations.
-type Served = (StatsNow, HashMap<DestKey, DestNow>);
+type Served = (Traffic, HashMap<DestKey, DestNow>);
 
 /// Counters as they were last read: those of virtual and those of real servers each may have an
 /// age of their own.
 #[derive(Debug, Default)]
 pub(crate) struct Counters {
-    of_virtuals: Vec<StatsNow>,
+    of_virtuals: Vec<Traffic>,
     of_reals: Vec<HashMap<DestKey, DestNow>>,
     read: [Option<Mono>; 2],
 }
@@ -60,12 +59,12 @@ impl Counters {
 
 /// A virtual server of many services counts for all of them.
 fn sum(counted: &[Counted]) -> Served {
-    let (mut stats, mut dests) = (StatsNow::default(), HashMap::new());
+    let (mut stats, mut dests) = (Traffic::default(), HashMap::new());
     for service in counted {
-        add(&mut stats, &service.stats);
+        stats.add(&service.stats);
         for (key, connections, counted) in &service.dests {
             let dest: &mut DestNow = dests.entry(*key).or_default();
-            add(&mut dest.stats, counted);
+            dest.stats.add(counted);
             let [active, inactive, persistent] = connections;
             dest.active = dest.active.saturating_add(*active);
             dest.inactive = dest.inactive.saturating_add(*inactive);
@@ -73,23 +72,6 @@ fn sum(counted: &[Counted]) -> Served {
         }
     }
     (stats, dests)
-}
-
-fn add(to: &mut StatsNow, more: &Stats) {
-    for (to, more) in [
-        (&mut to.conns, more.conns),
-        (&mut to.in_pkts, more.in_packets),
-        (&mut to.out_pkts, more.out_packets),
-        (&mut to.in_bytes, more.in_bytes),
-        (&mut to.out_bytes, more.out_bytes),
-        (&mut to.cps, more.cps),
-        (&mut to.in_pps, more.in_pps),
-        (&mut to.out_pps, more.out_pps),
-        (&mut to.in_bps, more.in_bps),
-        (&mut to.out_bps, more.out_bps),
-    ] {
-        *to = to.wrapping_add(more);
-    }
 }
 
 /// The snapshot of a node.

@@ -5,7 +5,8 @@ use crate::value::{counter32, int, ip_address, truth};
 use crate::view::{Row, View};
 use agentx::Value;
 use core::net::IpAddr;
-use ipc::msg::snapshot::{CountersNow, StateNow};
+use ipc::msg::snapshot::StateNow;
+use model::Counters;
 use model::VrrpInstance;
 use model::vrrp::{Auth, Version};
 use types::Family;
@@ -23,7 +24,7 @@ fn rows(v: &View<'_>) -> Keyed {
     known.map(|(n, i)| (vec![v.base_index(i), u32::from(i.vrid.get())], [n, 0, 0])).collect()
 }
 
-fn sum(v: &View<'_>, counter: fn(&CountersNow) -> u64) -> Option<u64> {
+fn sum(v: &View<'_>, counter: fn(&Counters) -> u64) -> Option<u64> {
     let known = v.vrrp.instances.iter().zip(&v.vrrp_now?.instances).filter(|(i, _)| knows(i));
     Some(known.map(|(_, now)| counter(&now.counters)).sum())
 }

@@ -6,7 +6,8 @@ use crate::value::{counter32, counter64, gauge, int, octets, truth};
 use crate::view::{Row, View};
 use agentx::Value;
 use core::net::IpAddr;
-use ipc::msg::snapshot::{CountersNow, StateNow};
+use ipc::msg::snapshot::StateNow;
+use model::Counters;
 use model::VrrpInstance;
 use model::vrrp::Version;
 use types::{Centisecs, Family};
@@ -30,7 +31,7 @@ fn rows(v: &View<'_>) -> Keyed {
     (0u32..).zip(&v.vrrp.instances).map(|(n, i)| (index(v, i), [n, 0, 0])).collect()
 }
 
-fn sum(v: &View<'_>, counter: fn(&CountersNow) -> u64) -> Option<u64> {
+fn sum(v: &View<'_>, counter: fn(&Counters) -> u64) -> Option<u64> {
     Some(v.vrrp_now?.instances.iter().map(|now| counter(&now.counters)).sum())
 }
 

@@ -6,6 +6,7 @@
 //! is acted upon is told by the grammar tables, not by this crate.
 
 pub mod bfd;
+pub mod counters;
 pub mod diff;
 pub mod global;
 pub mod lvs;
@@ -19,6 +20,7 @@ pub mod vrrp;
 use serde::{Deserialize, Serialize};
 
 pub use bfd::BfdInstance;
+pub use counters::Counters;
 pub use global::Global;
 pub use lvs::Lvs;
 pub use script::{Script, ScriptUser};

@@ -7,8 +7,10 @@ mod addr;
 mod hw;
 mod ids;
 mod time;
+mod traffic;
 
 pub use addr::{Family, Prefix};
 pub use hw::HwAddr;
 pub use ids::{GroupId, IfIndex, InstanceId, Priority, ScriptId, TrackId, Vrid, Weight};
 pub use time::{Centisecs, Micros, Mono};
+pub use traffic::Traffic;

@@ -5,7 +5,6 @@
 
 use crate::action::{Out, SendAdvert, SocketId, SocketKey};
 use crate::auth::{self, AhKey, HmacState, Signer};
-use crate::counters::Counters;
 use crate::diagnosis::Diagnosis;
 use crate::event::{Cause, Event, InstanceEvent, Reason, State, Told};
 use crate::fib::Fib;
@@ -20,6 +19,7 @@ use crate::track::Watch;
 use crate::vmac::Vmacs;
 use core::net::{IpAddr, Ipv4Addr};
 use core::time::Duration;
+use model::Counters;
 use model::net::Address;
 use model::vrrp::{Auth, OldChecksum, TrackRef, Version};
 use model::{Secret, VrrpInstance};

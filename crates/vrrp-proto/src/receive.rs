@@ -5,7 +5,6 @@
 //! election, and nothing here touches a timer.
 
 use crate::auth::{self, Signer, TRAILER_LEN};
-use crate::counters::Counters;
 use crate::event::{InstanceEvent, State};
 use crate::fsm::Heard;
 use crate::instance::{Env, Instance};
@@ -13,6 +12,7 @@ use crate::packet::{self, Flavour, Raw, version_number};
 use crate::reject::{HmacReject, Reject, Summed};
 use core::net::IpAddr;
 use core::time::Duration;
+use model::Counters;
 use model::vrrp::{OldChecksum, Version};
 use types::{Centisecs, Family, Priority};
 
@@ -22,39 +22,37 @@ const VIP_MISSING: u32 = 25;
 const INTERVAL: u32 = 26;
 const CLOCK_SKEW: u32 = 27;
 
-impl Counters {
-    fn count(&mut self, reject: Reject) {
-        let counter = match reject {
-            Reject::Truncated { .. } | Reject::Length { .. } | Reject::TotalLength { .. } => {
-                &mut self.packet_len_err
-            }
-            Reject::AhPresence { .. } | Reject::AuthType { .. } => &mut self.authtype_mismatch,
-            Reject::Ttl { .. } | Reject::PeerTtl { .. } => &mut self.ip_ttl_err,
-            Reject::Version { .. } => &mut self.vers_err,
-            Reject::Hmac(HmacReject::Missing) => &mut self.auth_ext_missing,
-            Reject::Hmac(HmacReject::Malformed) => &mut self.auth_ext_malformed,
-            Reject::Hmac(HmacReject::Stale { .. }) => &mut self.auth_ext_stale,
-            Reject::Hmac(HmacReject::UnknownKey { .. }) => &mut self.auth_ext_unknown_key,
-            Reject::Hmac(HmacReject::Invalid) => &mut self.auth_ext_invalid_hmac,
-            Reject::Hmac(HmacReject::Replay) => &mut self.auth_ext_replay,
-            Reject::AuthTypeUnknown { .. } => &mut self.invalid_authtype,
-            Reject::Password | Reject::AhIcv | Reject::AhSpi | Reject::AhReplay { .. } => {
-                &mut self.auth_failure
-            }
-            Reject::Interval { .. } => &mut self.advert_interval_err,
-            Reject::Type { .. } => &mut self.invalid_type_rcvd,
-            Reject::Checksum { .. } => &mut self.chk_err,
-            Reject::Casting { .. } => &mut self.addr_list_err,
-            Reject::OwnerIgnores | Reject::NotPeer => &mut self.ignored,
-        };
-        *counter += 1;
-    }
+fn count(counters: &mut Counters, reject: Reject) {
+    let counter = match reject {
+        Reject::Truncated { .. } | Reject::Length { .. } | Reject::TotalLength { .. } => {
+            &mut counters.packet_len_err
+        }
+        Reject::AhPresence { .. } | Reject::AuthType { .. } => &mut counters.authtype_mismatch,
+        Reject::Ttl { .. } | Reject::PeerTtl { .. } => &mut counters.ip_ttl_err,
+        Reject::Version { .. } => &mut counters.vers_err,
+        Reject::Hmac(HmacReject::Missing) => &mut counters.auth_ext_missing,
+        Reject::Hmac(HmacReject::Malformed) => &mut counters.auth_ext_malformed,
+        Reject::Hmac(HmacReject::Stale { .. }) => &mut counters.auth_ext_stale,
+        Reject::Hmac(HmacReject::UnknownKey { .. }) => &mut counters.auth_ext_unknown_key,
+        Reject::Hmac(HmacReject::Invalid) => &mut counters.auth_ext_invalid_hmac,
+        Reject::Hmac(HmacReject::Replay) => &mut counters.auth_ext_replay,
+        Reject::AuthTypeUnknown { .. } => &mut counters.invalid_authtype,
+        Reject::Password | Reject::AhIcv | Reject::AhSpi | Reject::AhReplay { .. } => {
+            &mut counters.auth_failure
+        }
+        Reject::Interval { .. } => &mut counters.advert_interval_err,
+        Reject::Type { .. } => &mut counters.invalid_type_rcvd,
+        Reject::Checksum { .. } => &mut counters.chk_err,
+        Reject::Casting { .. } => &mut counters.addr_list_err,
+        Reject::OwnerIgnores | Reject::NotPeer => &mut counters.ignored,
+    };
+    *counter += 1;
 }
 
 impl Instance {
     /// Counts and reports a packet that was rejected.
     pub fn reject(&mut self, env: &mut Env<'_>, from: IpAddr, reject: Reject) {
-        self.counters.count(reject);
+        count(&mut self.counters, reject);
         let what = InstanceEvent::Rejected { from, reject };
         self.report_once(env.out, reject.kind(), what);
         self.notice(env, from, reject);

@@ -2,7 +2,6 @@
 //!
 //! Owns the read-only view and the invariants.
 
-use crate::counters::Counters;
 use crate::diagnosis::Record;
 use crate::event::{Cause, Reason, State};
 use crate::fib::FibEntry;
@@ -11,6 +10,7 @@ use crate::node::Node;
 use crate::vmac::VmacKey;
 use core::net::IpAddr;
 use core::time::Duration;
+use model::Counters;
 use model::VrrpInstance;
 use model::net::Address;
 use types::{Family, IfIndex, InstanceId, Mono, Priority};

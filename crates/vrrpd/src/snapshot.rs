@@ -2,9 +2,7 @@
 
 use core::time::Duration;
 use ipc::msg::Generation;
-use ipc::msg::snapshot::{
-    CountersNow, InstanceNow, LinkNow, PlaceNow, StateNow, TrackNow, VrrpSnapshot,
-};
+use ipc::msg::snapshot::{InstanceNow, LinkNow, PlaceNow, StateNow, TrackNow, VrrpSnapshot};
 use model::Vrrp;
 use types::{IfIndex, Mono};
 use vrrp_proto::{NewMaster, Node, ProtocolError, State, Status, TrackValue};
@@ -106,31 +104,9 @@ fn instance(node: &Node, s: Status<'_>, now: Mono) -> InstanceNow {
         alive_for: s.alive_since().map(|since: Mono| -> Duration { now.saturating_since(since) }),
         new_master: new_master_code(s.new_master()),
         protocol_error: protocol_error_code(s.protocol_error()),
-        counters: counters(s),
+        counters: *s.counters(),
         addresses: node.places(s).map(place).collect(),
         routes: s.routes_set().collect(),
         rules: s.rules_set().collect(),
-    }
-}
-
-fn counters(s: Status<'_>) -> CountersNow {
-    let c = s.counters();
-    CountersNow {
-        advert_rcvd: c.advert_rcvd,
-        advert_sent: c.advert_sent,
-        become_master: c.become_master,
-        release_master: c.release_master,
-        packet_len_err: c.packet_len_err,
-        advert_interval_err: c.advert_interval_err,
-        ip_ttl_err: c.ip_ttl_err,
-        invalid_type_rcvd: c.invalid_type_rcvd,
-        addr_list_err: c.addr_list_err,
-        invalid_authtype: c.invalid_authtype,
-        authtype_mismatch: c.authtype_mismatch,
-        auth_failure: c.auth_failure,
-        pri_zero_rcvd: c.pri_zero_rcvd,
-        pri_zero_sent: c.pri_zero_sent,
-        vers_err: c.vers_err,
-        chk_err: c.chk_err,
     }
 }

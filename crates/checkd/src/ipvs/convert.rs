@@ -140,7 +140,7 @@ mod tests {
     use super::*;
 
     fn found(key: kernel::DestKey, spec: kernel::DestSpec) -> kernel::Entry {
-        kernel::Entry { key, spec, connections: [0; 3], stats: kernel::Stats::default() }
+        kernel::Entry { key, spec, connections: [0; 3], stats: types::Traffic::default() }
     }
 
     #[test]
@@ -168,7 +168,7 @@ mod tests {
                 timeout: wire.timeout,
                 netmask: wire.netmask,
                 engine: wire.engine.map(str::to_owned),
-                stats: kernel::Stats::default(),
+                stats: types::Traffic::default(),
             };
             assert_eq!(*found_spec(&found), spec);
         }

@@ -16,13 +16,13 @@ use log::{debug, error, info, warn};
 use model::Global;
 use netlink::IpvsSocket;
 use netlink::batch::{Outcome, Pace, Seq};
-use netlink::ipvs::{NO_SERVICE, Stats};
+use netlink::ipvs::NO_SERVICE;
 use rt::clock;
 use settings::Settings;
 use std::collections::{BTreeMap, BTreeSet, HashSet, VecDeque};
 use std::io;
 use std::io::ErrorKind;
-use types::Mono;
+use types::{Mono, Traffic};
 
 pub use convert::scheduler_name;
 
@@ -76,9 +76,9 @@ pub struct Ipvs {
 #[derive(Debug)]
 pub struct Counted {
     /// For all of it.
-    pub stats: Stats,
+    pub stats: Traffic,
     /// For each destination: its connections (active, inactive, persistent), and its traffic.
-    pub dests: Vec<(DestKey, [u32; 3], Stats)>,
+    pub dests: Vec<(DestKey, [u32; 3], Traffic)>,
 }
 
 impl Ipvs {

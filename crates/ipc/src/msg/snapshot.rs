@@ -6,7 +6,9 @@
 use super::Generation;
 use core::net::IpAddr;
 use core::time::Duration;
+use model::Counters;
 use serde::{Deserialize, Serialize};
+use types::Traffic;
 
 /// The vrrp role.
 #[derive(Debug, Clone, PartialEq, Eq, Default, Serialize, Deserialize)]
@@ -81,35 +83,13 @@ pub struct InstanceNow {
     /// vrrpv3StatisticsProtoErrReason.
     pub protocol_error: u8,
     /// Counters.
-    pub counters: CountersNow,
+    pub counters: Counters,
     /// Its addresses, the excluded ones last.
     pub addresses: Vec<PlaceNow>,
     /// Whether each of its routes is set.
     pub routes: Vec<bool>,
     /// Whether each of its rules is set.
     pub rules: Vec<bool>,
-}
-
-/// Counters of an instance, named as in `keepalived.stats`.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize, Deserialize)]
-#[allow(missing_docs)] // as in vrrp_proto::Counters
-pub struct CountersNow {
-    pub advert_rcvd: u64,
-    pub advert_sent: u64,
-    pub become_master: u64,
-    pub release_master: u64,
-    pub packet_len_err: u64,
-    pub advert_interval_err: u64,
-    pub ip_ttl_err: u64,
-    pub invalid_type_rcvd: u64,
-    pub addr_list_err: u64,
-    pub invalid_authtype: u64,
-    pub authtype_mismatch: u64,
-    pub auth_failure: u64,
-    pub pri_zero_rcvd: u64,
-    pub pri_zero_sent: u64,
-    pub vers_err: u64,
-    pub chk_err: u64,
 }
 
 /// Where an address belongs, and whether it is there.
@@ -187,7 +167,7 @@ pub struct VirtualNow {
     /// Whether it has its quorum.
     pub quorum: bool,
     /// Counters.
-    pub stats: StatsNow,
+    pub stats: Traffic,
     /// Whether its sorry server serves.
     pub sorry: bool,
     /// Counters of the sorry server.
@@ -227,27 +207,11 @@ pub struct ServerNews {
     pub alive: u32,
 }
 
-/// IPVS counters and rates.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize, Deserialize)]
-#[allow(missing_docs)] // the kernel's own names
-pub struct StatsNow {
-    pub conns: u64,
-    pub in_pkts: u64,
-    pub out_pkts: u64,
-    pub in_bytes: u64,
-    pub out_bytes: u64,
-    pub cps: u64,
-    pub in_pps: u64,
-    pub out_pps: u64,
-    pub in_bps: u64,
-    pub out_bps: u64,
-}
-
-/// Those of a destination.
+/// Traffic and connections of a destination.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize, Deserialize)]
 #[allow(missing_docs)] // the kernel's own names
 pub struct DestNow {
-    pub stats: StatsNow,
+    pub stats: Traffic,
     pub active: u32,
     pub inactive: u32,
     pub persistent: u32,

@@ -5,12 +5,12 @@ use crate::value::{address, counter32, counter64, enabled, family, gauge, int, t
 use crate::view::{Row, View};
 use agentx::{SetError, Value};
 use core::net::IpAddr;
-use ipc::msg::snapshot::{Change, DestNow, RealNow, StatsNow, VirtualNow};
+use ipc::msg::snapshot::{Change, DestNow, RealNow, VirtualNow};
 use model::lvs::{
     Defaults, Forwarding, GroupEntry, Protocol, RealServer, Scheduler, Service, SorryServer,
     Tunnel, TunnelCsum, VirtualServer,
 };
-use types::{Family, Micros};
+use types::{Family, Micros, Traffic};
 
 pub fn virtual_server<'a>(v: &View<'a>, row: Row) -> Option<&'a VirtualServer> {
     v.lvs.virtual_servers.get(row[0] as usize)
@@ -233,7 +233,7 @@ macro_rules! vs_stat {
 macro_rules! rs_stat {
     ($id:literal, $value:ident, $field:ident) => {
         Column::new($id, |v, row| {
-            let stats: StatsNow = dest(v, row)?.stats;
+            let stats: Traffic = dest(v, row)?.stats;
             Some($value(stats.$field))
         })
     };
@@ -395,8 +395,8 @@ static VIRTUAL: &[Column] = &[
     Column::new(25, |v, row| v.script(virtual_server(v, row)?.quorum_down).map(text)),
     Column::new(26, |v, row| Some(gauge(virtual_server(v, row)?.hysteresis))),
     vs_stat!(27, gauge, conns),
-    vs_stat!(28, counter32, in_pkts),
-    vs_stat!(29, counter32, out_pkts),
+    vs_stat!(28, counter32, in_packets),
+    vs_stat!(29, counter32, out_packets),
     vs_stat!(30, counter64, in_bytes),
     vs_stat!(31, counter64, out_bytes),
     vs_stat!(32, gauge, cps),
@@ -406,8 +406,8 @@ static VIRTUAL: &[Column] = &[
     vs_stat!(36, gauge, out_bps),
     Column::new(37, |v, row| Some(truth(virtual_server(v, row)?.ops))),
     vs_stat!(38, counter64, conns),
-    vs_stat!(39, counter64, in_pkts),
-    vs_stat!(40, counter64, out_pkts),
+    vs_stat!(39, counter64, in_packets),
+    vs_stat!(40, counter64, out_packets),
     vs_stat!(41, low, cps),
     vs_stat!(42, high, cps),
     vs_stat!(43, low, in_pps),
@@ -507,8 +507,8 @@ static REAL: &[Column] = &[
     Column::new(15, |v, row| Some(gauge(dest(v, row)?.active))),
     Column::new(16, |v, row| Some(gauge(dest(v, row)?.inactive))),
     Column::new(17, |v, row| Some(gauge(dest(v, row)?.persistent))),
-    rs_stat!(18, counter32, in_pkts),
-    rs_stat!(19, counter32, out_pkts),
+    rs_stat!(18, counter32, in_packets),
+    rs_stat!(19, counter32, out_packets),
     rs_stat!(20, counter64, in_bytes),
     rs_stat!(21, counter64, out_bytes),
     rs_stat!(22, gauge, cps),
@@ -517,8 +517,8 @@ static REAL: &[Column] = &[
     rs_stat!(25, gauge, in_bps),
     rs_stat!(26, gauge, out_bps),
     rs_stat!(27, counter64, conns),
-    rs_stat!(28, counter64, in_pkts),
-    rs_stat!(29, counter64, out_pkts),
+    rs_stat!(28, counter64, in_packets),
+    rs_stat!(29, counter64, out_packets),
     rs_stat!(30, low, cps),
     rs_stat!(31, high, cps),
     rs_stat!(32, low, in_pps),

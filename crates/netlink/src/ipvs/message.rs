@@ -5,7 +5,7 @@ use crate::genl;
 use crate::wire::{self, Msg};
 use core::net::{IpAddr, Ipv4Addr, Ipv6Addr};
 use nix::libc;
-use types::Family;
+use types::{Family, Traffic};
 
 /// Attributes of a service (`IPVS_SVC_ATTR_*`).
 mod svc {
@@ -45,31 +45,6 @@ mod dest {
 /// Mask of the forwarding method in `IP_VS_CONN_F_*`.
 const FORWARD_MASK: u32 = 7;
 
-/// Traffic counters; in all, not since a moment.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
-pub struct Stats {
-    /// Connections scheduled.
-    pub conns: u64,
-    /// Packets from clients.
-    pub in_packets: u64,
-    /// Packets to clients.
-    pub out_packets: u64,
-    /// Bytes from clients.
-    pub in_bytes: u64,
-    /// Bytes to clients.
-    pub out_bytes: u64,
-    /// Connections per second.
-    pub cps: u64,
-    /// Packets from clients per second.
-    pub in_pps: u64,
-    /// Packets to clients per second.
-    pub out_pps: u64,
-    /// Bytes from clients per second.
-    pub in_bps: u64,
-    /// Bytes to clients per second.
-    pub out_bps: u64,
-}
-
 /// A service as the kernel tells it.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Found {
@@ -86,7 +61,7 @@ pub struct Found {
     /// Persistence engine.
     pub engine: Option<String>,
     /// Traffic.
-    pub stats: Stats,
+    pub stats: Traffic,
 }
 
 /// A destination as the kernel tells it.
@@ -99,7 +74,7 @@ pub struct Entry {
     /// Connections now: active, inactive, persistent.
     pub connections: [u32; 3],
     /// Traffic.
-    pub stats: Stats,
+    pub stats: Traffic,
 }
 
 /// Appends the header of a command.
@@ -267,7 +242,7 @@ pub fn parse_service(payload: &[u8]) -> Option<Found> {
         timeout: 0,
         netmask: 0,
         engine: None,
-        stats: Stats::default(),
+        stats: Traffic::default(),
     };
     let mut wide = false;
     for (kind, value) in wire::attrs(nest) {
@@ -313,7 +288,7 @@ pub fn parse_dest(payload: &[u8], service: Family) -> Option<Entry> {
     let (mut at, mut port, mut method) = (None, None, 0);
     let (mut tunnel, mut tunnel_port, mut tunnel_flags) = (0, 0, 0);
     let mut spec = DestSpec { forward: Forward::Masq, weight: 0, upper: 0, lower: 0 };
-    let (mut connections, mut stats, mut wide) = ([0; 3], Stats::default(), false);
+    let (mut connections, mut stats, mut wide) = ([0; 3], Traffic::default(), false);
     for (kind, value) in wire::attrs(nest) {
         match kind {
             dest::ADDR => at = read_addr(family, value),
@@ -348,7 +323,7 @@ pub fn parse_dest(payload: &[u8], service: Family) -> Option<Entry> {
 }
 
 /// Counters of 64 bits win over those of 32, in whatever order they come.
-fn read_stats(nest: &[u8], is_wide: bool, had_wide: &mut bool, stats: &mut Stats) {
+fn read_stats(nest: &[u8], is_wide: bool, had_wide: &mut bool, stats: &mut Traffic) {
     if *had_wide && !is_wide {
         return;
     }

@@ -9,7 +9,7 @@ mod message;
 mod socket;
 
 pub use daemon::{Daemon, Timeouts, parse_daemon};
-pub use message::{Entry, Found, Stats, parse_dest, parse_info, parse_service};
+pub use message::{Entry, Found, parse_dest, parse_info, parse_service};
 pub use socket::IpvsSocket;
 
 use core::net::IpAddr;

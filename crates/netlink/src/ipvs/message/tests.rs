@@ -57,7 +57,7 @@ proptest! {
             scheduler: &scheduler, flags, timeout, netmask, engine: engine.as_deref(),
         };
         let read = parse_service(&payload(|msg| service(msg, 1, &key, &spec)));
-        let stats = Stats::default();
+        let stats = Traffic::default();
         let expected =
             Found { key, scheduler: scheduler.clone(), flags, timeout, netmask, engine, stats };
         prop_assert_eq!(read, Some(expected));
@@ -66,7 +66,7 @@ proptest! {
     #[test]
     fn a_destination_is_read_as_written(service in keys(), (key, spec) in dests()) {
         let read = parse_dest(&payload(|m| dest(m, 5, &service, &key, Some(&spec))), service.family);
-        let expected = Entry { key, spec, connections: [0; 3], stats: Stats::default() };
+        let expected = Entry { key, spec, connections: [0; 3], stats: Traffic::default() };
         prop_assert_eq!(read, Some(expected));
     }
 

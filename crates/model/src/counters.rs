@@ -1,7 +1,9 @@
 //! Statistics of an instance, as `keepalived.stats` shows them.
 
+use serde::{Deserialize, Serialize};
+
 /// Counters of one instance; they survive a reload.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize, Deserialize)]
 pub struct Counters {
     /// Adverts accepted as such (each after the checks that discard).
     pub advert_rcvd: u64,
