@@ -6,7 +6,7 @@ use ipc::msg::bfd::{BfdSetup, BfdToCore, CoreToBfd};
 use ipc::msg::{Dump, Generation, Hello, Role};
 use log::{error, info};
 use model::Global;
-use rt::channel::{Channel, ChannelError};
+use rt::channel::{self, Channel};
 use rt::fatal::{self, Fatal, fatal};
 use rt::log_sink::{self, Sinks};
 use rt::poll::Loop;
@@ -122,17 +122,8 @@ impl Bfd {
 
     fn serve_core(&mut self) -> Result<(), Fatal> {
         let _ = self.core.flush();
-        loop {
-            match self.core.recv() {
-                Ok(Some(message)) => self.on_message(message),
-                Ok(None) => return Ok(()),
-                Err(ChannelError::Closed) => {
-                    self.leaving = true;
-                    return Ok(());
-                }
-                Err(e) => return Err(e.into()),
-            }
-        }
+        self.leaving |= !channel::drain(self, |role| &mut role.core, Bfd::on_message)?;
+        Ok(())
     }
 
     fn on_message(&mut self, message: CoreToBfd) {

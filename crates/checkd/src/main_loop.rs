@@ -14,7 +14,7 @@ use ipc::codec::MAX_MESSAGE;
 use ipc::msg::checker::{CheckerSetup, CheckerToCore, CoreToChecker};
 use ipc::msg::{Dump, Generation, Hello, Role};
 use log::{error, info};
-use rt::channel::ChannelError;
+use rt::channel;
 use rt::fatal::{self, Fatal, fatal};
 use rt::lateness::Lateness;
 use rt::log_sink::{self, Sinks};
@@ -235,17 +235,8 @@ impl Checker {
 
     fn serve_core(&mut self) -> Result<(), Fatal> {
         self.report.catch_up();
-        loop {
-            match self.report.core.recv() {
-                Ok(Some(message)) => self.on_message(message),
-                Ok(None) => return Ok(()),
-                Err(ChannelError::Closed) => {
-                    self.leaving = true;
-                    return Ok(());
-                }
-                Err(e) => return Err(e.into()),
-            }
-        }
+        self.leaving |= !channel::drain(self, |role| &mut role.report.core, Self::on_message)?;
+        Ok(())
     }
 
     fn on_message(&mut self, message: CoreToChecker) {

@@ -8,7 +8,7 @@ use crate::subsystem::{self, Cx, Subsystem};
 use core::time::Duration;
 use ipc::msg::monitor::{Command, CoreToMonitor, MonitorSetup, MonitorToCore};
 use log::{info, warn};
-use rt::channel::ChannelError;
+use rt::channel;
 use rt::fatal::{Fatal, fatal};
 use rt::poll::{Loop, Ready};
 use rt::signals::{self, Signals};
@@ -112,19 +112,12 @@ impl Monitor {
             return Ok(());
         }
         let _ = self.core.flush();
-        loop {
-            match self.core.recv() {
-                Ok(Some(message)) => self.on_message(message),
-                Ok(None) => return Ok(()),
-                Err(ChannelError::Closed) => {
-                    self.core_is_gone = true;
-                    let _ = self.poll.deregister(&self.core);
-                    self.dismissed();
-                    return Ok(());
-                }
-                Err(e) => return Err(e.into()),
-            }
+        if !channel::drain(self, |monitor| &mut monitor.core, Self::on_message)? {
+            self.core_is_gone = true;
+            let _ = self.poll.deregister(&self.core);
+            self.dismissed();
         }
+        Ok(())
     }
 
     fn on_message(&mut self, message: CoreToMonitor) {

@@ -384,6 +384,30 @@ impl<Tx: Serialize, Rx: DeserializeOwned> Channel<Tx, Rx> {
     }
 }
 
+/// Hands every message that has come to `take`; `of` is where the channel stands in its owner.
+/// False when the peer has closed the channel.
+///
+/// # Errors
+/// Those of [`Channel::recv`] but [`ChannelError::Closed`].
+pub fn drain<T, Tx, Rx>(
+    owner: &mut T,
+    of: impl Fn(&mut T) -> &mut Channel<Tx, Rx>,
+    mut take: impl FnMut(&mut T, Rx),
+) -> Result<bool, ChannelError>
+where
+    Tx: Serialize,
+    Rx: DeserializeOwned,
+{
+    loop {
+        match of(owner).recv() {
+            Ok(Some(message)) => take(owner, message),
+            Ok(None) => return Ok(true),
+            Err(ChannelError::Closed) => return Ok(false),
+            Err(e) => return Err(e),
+        }
+    }
+}
+
 impl<Tx, Rx> AsFd for Channel<Tx, Rx> {
     fn as_fd(&self) -> BorrowedFd<'_> {
         self.sock.as_fd()
@@ -409,6 +433,23 @@ mod tests {
     fn ends() -> (Text, Text) {
         let (a, b) = pair().unwrap();
         (Channel::new(a, LIMIT).unwrap(), Channel::new(b, LIMIT).unwrap())
+    }
+
+    #[test]
+    fn drain_hands_out_what_came_and_tells_the_end() {
+        let (mut a, b) = ends();
+        let mut owner = (b, Vec::new());
+        let take = |owner: &mut (Text, Vec<String>), text| owner.1.push(text);
+        assert!(drain(&mut owner, |o| &mut o.0, take).unwrap());
+        for text in ["one", "two"] {
+            a.send(&text.to_owned()).unwrap();
+        }
+        assert!(drain(&mut owner, |o| &mut o.0, take).unwrap());
+        assert_eq!(owner.1, ["one", "two"]);
+        a.send(&"last".to_owned()).unwrap();
+        drop(a);
+        assert!(!drain(&mut owner, |o| &mut o.0, take).unwrap());
+        assert_eq!(owner.1, ["one", "two", "last"]);
     }
 
     #[test]

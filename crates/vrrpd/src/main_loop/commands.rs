@@ -20,7 +20,7 @@ use ipc::msg::snapshot::InstanceChange;
 use ipc::msg::vrrp::VrrpSetup;
 use ipc::msg::vrrp::VrrpToCore;
 use ipc::msg::vrrp::{Changed, CoreToVrrp, Former};
-use rt::channel::ChannelError;
+use rt::channel;
 use rt::clock;
 use rt::fatal::{Fatal, fatal};
 use rt::signals;
@@ -33,25 +33,15 @@ use vrrp_proto::Setup;
 impl VrrpRole {
     pub(super) fn serve_core(&mut self) -> Result<(), Fatal> {
         self.backlog.catch_up(&mut self.core);
-        loop {
-            match self.core.recv() {
-                Ok(Some(message)) => self.command(message),
-                Ok(None) => return Ok(()),
-                Err(ChannelError::Closed) => {
-                    // Core is gone: leave in order, as on SIGTERM.
-                    log::info!("core is gone, leaving");
-                    let _ = self.poll.deregister(&self.core);
-                    self.shutdown();
-                    return Ok(());
-                }
-                Err(e) => {
-                    log::error!("channel to core: {e}, leaving");
-                    let _ = self.poll.deregister(&self.core);
-                    self.shutdown();
-                    return Ok(());
-                }
-            }
+        match channel::drain(self, |role| &mut role.core, Self::command) {
+            Ok(true) => return Ok(()),
+            // Core is gone: leave in order, as on SIGTERM.
+            Ok(false) => log::info!("core is gone, leaving"),
+            Err(e) => log::error!("channel to core: {e}, leaving"),
         }
+        let _ = self.poll.deregister(&self.core);
+        self.shutdown();
+        Ok(())
     }
 
     /// Does what core says.
