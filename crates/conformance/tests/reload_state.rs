@@ -212,3 +212,24 @@ fn a_role_killed_during_a_reload_comes_back_with_the_new_configuration() -> Resu
     lan.watch_a.await_addr(PATIENCE, VIP, false)?;
     Ok(())
 }
+
+/// What another command of the same name has said is not said of this one.
+#[test]
+fn a_script_with_another_command_is_run_before_it_counts() -> Result<()> {
+    let mut lan = Lan::new()?;
+    let tracked = instance(150).with("track_script {\n        probe\n    }");
+    let with = |lines: &str| {
+        let file = config::file([&tracked]);
+        format!("vrrp_script probe {{\n    {lines}\n    interval 1\n}}\n{file}")
+    };
+    let failing = with("script /bin/false\n    weight -5");
+    let mut daemon = Daemon::start(&lan.a, &Subject::ours()?, &failing)?;
+    lan.watch_a.await_addr(PATIENCE, VIP, true)?;
+    daemon.log.clone().rewound().await_line(PATIENCE, "VRRP_Script(probe) failed")?;
+    reload(&mut daemon, &with("script /bin/true"))?;
+    daemon.log.clone().rewound().await_line(PATIENCE, "VRRP_Script(probe) succeeded")?;
+    lan.await_adverts_of(&instance(150), 2)?;
+    assert_eq!(daemon.log.count("FAULT"), 0);
+    assert_eq!(lan.watch_a.removals(VIP)?, 0);
+    Ok(())
+}

@@ -23,11 +23,19 @@ pub struct Setup {
     pub vrrp: Vrrp,
     /// Tracked objects; a [`TrackId`] indexes it.
     pub tracks: Vec<TrackObject>,
+    /// What is known of them where they may not be what was called the same before a reload.
+    /// Those that are not here keep their value.
+    pub values: Vec<TrackValue>,
 }
 
 impl From<&Config> for Setup {
     fn from(c: &Config) -> Self {
-        Setup { global: c.global.clone(), vrrp: c.vrrp.clone(), tracks: c.tracks.clone() }
+        Setup {
+            global: c.global.clone(),
+            vrrp: c.vrrp.clone(),
+            tracks: c.tracks.clone(),
+            values: Vec::new(),
+        }
     }
 }
 

@@ -202,9 +202,11 @@ impl Node {
         let same = |t: &&Tracked, new: &Tracked| {
             t.name == new.name && discriminant(&t.object.kind) == discriminant(&new.object.kind)
         };
-        for object in &setup.tracks {
+        for (n, object) in setup.tracks.iter().enumerate() {
             let mut new = Tracked::new(object.clone());
-            if let Some(t) = old.iter().find(|t| same(t, &new)) {
+            if let Some(value) = setup.values.get(n) {
+                new.value = *value;
+            } else if let Some(t) = old.iter().find(|t| same(t, &new)) {
                 new.value = t.value;
             }
             self.tracks.push(new);

@@ -57,7 +57,7 @@ pub const ROUTES_V4: [&str; 26] = [
     "10.{}.0.0/16 dev eth0 congctl lock reno fastopen_no_cookie 1",
     "append 10.{}.0.0/16 dev eth0",
     "prepend 10.{}.0.0/16 via 192.0.2.254 dev eth0",
-    "append 10.200.0.0/16 via 192.0.2.{} dev eth0",
+    "append 10.200.0.0/16 via 192.0.2.1{} dev eth0",
     "10.{}.0.0/16 encap ip id 5 dst 10.0.1.9 ttl 9 via 192.0.2.254 dev eth0",
 ];
 pub const ROUTES_V6: [&str; 15] = [

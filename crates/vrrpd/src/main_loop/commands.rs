@@ -136,12 +136,12 @@ impl VrrpRole {
             Some(Running { options, global: global.clone(), facts, generation, statics });
         let now = clock::now();
         let polls = self.linkbeat.configure(global.linkbeat_use_polling, &vrrp, now);
-        let setup = Setup { global, vrrp, tracks };
+        let known = values.iter().copied().map(track_value).collect();
+        let setup = Setup { global, vrrp, tracks, values: known };
         if let Some(node) = &mut self.node {
             // Adverts of the new configuration may be the first that are signed.
             node.handle(now, Input::Clock { unix: clock::wall() }, &mut self.out);
             node.handle(now, Input::Reload(Box::new(setup)), &mut self.out);
-            self.set_tracks(now, &values);
             self.reloading = true;
             self.carry_out();
             self.reloading = false;
@@ -166,7 +166,7 @@ impl VrrpRole {
                 let former = before.iter().cloned().map(|Former { global, vrrp }| Setup {
                     global,
                     vrrp,
-                    tracks: Vec::new(),
+                    ..Setup::default()
                 });
                 node.handle(now, Input::Former(former.collect()), &mut self.out);
                 node.handle(
