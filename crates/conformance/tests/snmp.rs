@@ -435,7 +435,25 @@ fn reasons_of_mastery_are_told(subject: &Subject) -> Result<()> {
     agent.await_value(&reason(51)?, "1")
 }
 
+/// Nothing in the configuration asks for it.
+fn the_command_line_switches_it_on_and_names_the_agent(subject: &Subject) -> Result<()> {
+    with_agent!();
+    let config = format!("global_defs {{\n router_id lab\n}}\n{}", instance("VI", 51, 150, ""));
+    let agent = "unix:/run/agentx.sock";
+    for options in [["-x", "-A", agent], ["--snmp", "--snmp-agent-socket", agent]] {
+        let lan = Lan::new()?;
+        let agent = Agent::start(&lan.a)?;
+        let mut daemon = Daemon::start_with(&lan.a, subject, &config, &options)?;
+        daemon.await_log("AgentX subagent connected")?;
+        agent.await_value(&format!("{KEEPALIVED}.1.2.0"), "\"lab\"")?;
+        agent.await_value(&format!("{KEEPALIVED}.2.3.1.2.1"), "\"VI\"")?;
+        assert!(daemon.stop()?.success());
+    }
+    Ok(())
+}
+
 on_both!(
+    the_command_line_switches_it_on_and_names_the_agent,
     priority_and_preemption_can_be_set,
     states_are_notified,
     refused_adverts_are_notified,
