@@ -192,7 +192,7 @@ impl Pools {
             None => None,
         };
         let alive = pool.servers().iter().filter(|s| s.is_alive()).count() as u32;
-        Some(ServerNews { generation: self.generation, vs: place, rs, up, alive })
+        Some(ServerNews { generation: self.generation, vs: place, rs, up, stopping: false, alive })
     }
 
     /// Has packets marked for what runs now.
@@ -279,8 +279,31 @@ impl Pools {
         }
     }
 
+    /// Tells managers that every server goes, and nothing more after that.
+    fn bid_farewell(&mut self, world: &mut World<'_>) {
+        if mem::take(&mut self.places).is_empty() {
+            return;
+        }
+        let generation = self.generation;
+        let servers = self.node.iter().flat_map(Node::virtual_servers);
+        for (vs, status) in (0u32..).zip(servers) {
+            let mut tell = |rs, alive| {
+                let news = ServerNews { generation, vs, rs, up: false, stopping: true, alive };
+                world.report.ask(Ask::Tell(news));
+            };
+            let servers = status.pool.servers();
+            let mut alive = servers.iter().filter(|s| s.is_alive()).count() as u32;
+            for (rs, _) in (0u32..).zip(servers).filter(|(_, s)| s.is_alive()) {
+                alive -= 1;
+                tell(Some(rs), alive);
+            }
+            tell(None, alive);
+        }
+    }
+
     /// The daemon stops; `keep` leaves IPVS as it is.
     pub fn stop(&mut self, keep: bool, world: &mut World<'_>) {
+        self.bid_farewell(world);
         if let Some(node) = &mut self.node {
             node.stop(keep, &mut self.actions);
         }

@@ -186,3 +186,26 @@ fn states_of_servers_are_notified(subject: &Subject) -> Result<()> {
 }
 
 on_both!(a_weight_can_be_set, states_of_servers_are_notified);
+
+/// What a stop notifies, in order.
+fn farewell(subject: &Subject) -> Result<Vec<String>> {
+    let node = start(subject)?;
+    let k = |below: &str| format!("{KEEPALIVED}.{below}");
+    let gained = format!("{} = INTEGER: 1\t", k("3.3.1.23"));
+    node.agent.await_trap(&gained)?;
+    node.daemon.stop()?;
+    // The last virtual server is the only one that is not of TCP.
+    let last = format!("{} = INTEGER: 2\t{} = INTEGER: 3\t", k("3.3.1.8"), k("3.3.1.23"));
+    node.agent.await_trap(&last)?;
+    let all = node.agent.traps(&k("3.5.0."))?;
+    let first = all.iter().rposition(|t| t.contains(&gained)).map_or(0, |n| n + 1);
+    Ok(all.into_iter().skip(first).collect())
+}
+
+#[test]
+fn a_stop_is_notified_as_the_reference_does() -> Result<()> {
+    let theirs = farewell(&Subject::reference().expect("the reference is installed"))?;
+    let ours = farewell(&Subject::ours()?)?;
+    assert!(theirs.len() > 2 && theirs == ours, "reference: {theirs:#?}\nours: {ours:#?}");
+    Ok(())
+}

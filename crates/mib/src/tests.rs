@@ -307,6 +307,7 @@ fn notifications_of_servers_name_server_quorum_and_counts() {
         vs: 0,
         rs,
         up: true,
+        stopping: false,
         alive: 1,
     };
     let columns = |rs| -> Vec<Vec<u32>> {

@@ -78,7 +78,9 @@ pub fn of_server(v: &View<'_>, news: &ServerNews) -> Option<Trap> {
     let Some(rs) = news.rs else {
         // virtualServerQuorumStateChange
         let mut objects = identity(vs);
-        objects.push(object(&[3, 3, 1, 23], truth(news.up)));
+        // met(1), notMet(2), shutdown(3)
+        let status = if news.stopping { Value::Integer(3) } else { truth(news.up) };
+        objects.push(object(&[3, 3, 1, 23], status));
         objects.push(object(&[3, 3, 1, 22], gauge(vs.quorum)));
         objects.extend(counts);
         let line = "Sending SNMP notification of a quorum".to_owned();

@@ -203,6 +203,8 @@ pub struct ServerNews {
     pub rs: Option<u32>,
     /// The new state.
     pub up: bool,
+    /// It goes because the daemon stops.
+    pub stopping: bool,
     /// Real servers of it that are alive.
     pub alive: u32,
 }
