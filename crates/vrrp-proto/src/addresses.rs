@@ -13,9 +13,7 @@ impl Node {
     /// Addresses of interfaces in use are news; our own are not.
     fn addr_event(&self, fact: AddrFact, present: bool, at: &mut At<'_>) {
         let ifname = self.links.name_of(fact.ifindex);
-        if !self.index.links.contains_key(&ifname)
-            || self.index.vips.contains_key(&fact.prefix.addr)
-        {
+        if !self.index.links.contains_key(&ifname) || self.index.vips.contains(fact.prefix.addr) {
             return;
         }
         at.out.report(Event::Address { ifname, addr: fact.prefix.addr, present });
@@ -45,7 +43,8 @@ impl Node {
             self.addr_event(fact, false, at);
         }
         if !self.echoes.end(fact.ifindex, fact.prefix) {
-            for id in self.index.vips.get(&fact.prefix.addr).cloned().unwrap_or_default() {
+            let holders: Vec<_> = self.index.vips.of(fact.prefix.addr).collect();
+            for id in holders {
                 let holder = self.get(id).filter(|i| i.state == State::Master);
                 let vip = holder.and_then(|i| i.placed_vip(fact.ifindex, fact.prefix));
                 let Some((i, vip)) = holder.zip(vip) else { continue };
@@ -64,7 +63,7 @@ impl Node {
     /// Sources may have changed: instances on the interface look again, and
     /// those that need a certain address wherever it is.
     fn address_changed(&mut self, fact: AddrFact, at: &mut At<'_>) {
-        if self.index.vips.contains_key(&fact.prefix.addr) {
+        if self.index.vips.contains(fact.prefix.addr) {
             return;
         }
         let Some(name) = self.links.get(fact.ifindex).map(|l| l.name.clone()) else { return };

@@ -96,8 +96,8 @@ impl Node {
         // A static address is there later than those of others, unless it is left of a former run.
         let statics = &self.statics;
         let source = |l: &Link, family| {
-            let own = l.source(family, |a| vips.contains_key(&a) || statics.has(a));
-            own.or_else(|| l.source(family, |a| vips.contains_key(&a)))
+            let own = l.source(family, |a| vips.contains(a) || statics.has(a));
+            own.or_else(|| l.source(family, |a| vips.contains(a)))
         };
         let found = link.and_then(|l| source(l, i.config.family));
         i.src = i.config.source.or(found);

@@ -226,7 +226,7 @@ impl Node {
         }
         let size = Family::of(raw.src).bytes();
         let ours = raw.vips().chunks_exact(size).filter_map(address);
-        let found = ours.filter_map(|a| Some((a, *self.index.vips.get(&a)?.first()?))).next();
+        let found = ours.filter_map(|a| Some((a, self.index.vips.of(a).next()?))).next();
         let Some((addr, id)) = found else { return };
         self.on(id, at, |i, env| {
             let what = Trouble::OtherRouter { theirs: raw.vrid(), ours: i.config.vrid.get(), addr };

@@ -48,6 +48,7 @@ pub mod timing;
 mod track;
 mod transition;
 mod trouble;
+mod vip_index;
 mod vips;
 mod vmac;
 mod vrids;

@@ -20,9 +20,9 @@ use crate::sockets::Sockets;
 use crate::statics::Statics;
 use crate::timers::Timers;
 use crate::track::Tracked;
+use crate::vip_index::VipIndex;
 use crate::vmac::Vmacs;
 use crate::vrids::Vrids;
-use core::net::IpAddr;
 use core::time::Duration;
 use model::{Global, TrackKind};
 use std::collections::{HashMap, HashSet};
@@ -76,7 +76,7 @@ pub(crate) struct Index {
     /// Instances by tracked object.
     pub tracks: Vec<Vec<InstanceId>>,
     /// Instances by virtual address.
-    pub vips: HashMap<IpAddr, Vec<InstanceId>>,
+    pub vips: VipIndex,
     /// Instances that depend on an address of any interface.
     pub sources: Vec<InstanceId>,
     /// Whether some instance needs the wall clock.

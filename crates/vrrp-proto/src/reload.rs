@@ -353,13 +353,12 @@ impl Node {
                 }
             }
             index.clock |= i.auth.hmac.is_some();
-            for vip in &i.vips {
-                index.vips.entry(vip.ip()).or_default().push(i.id);
-            }
             if i.config.track_source {
                 index.sources.push(i.id);
             }
         }
+        let instances = self.order.iter().filter_map(|id| self.get(*id));
+        index.vips = instances.flat_map(|i| i.vips.iter().map(|vip| (vip.ip(), i.id))).collect();
         index
     }
 

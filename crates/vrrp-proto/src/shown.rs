@@ -84,7 +84,7 @@ impl Node {
     }
 
     fn is_ours(&self, addr: IpAddr) -> bool {
-        self.index.vips.contains_key(&addr) || self.statics.places().any(|(v, _)| v.ip() == addr)
+        self.index.vips.contains(addr) || self.statics.places().any(|(v, _)| v.ip() == addr)
     }
 
     fn link_shown<'a>(&'a self, l: &'a Link) -> LinkShown<'a> {

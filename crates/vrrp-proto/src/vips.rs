@@ -214,8 +214,8 @@ impl Node {
     /// as a static address.
     fn is_used(&self, id: InstanceId, n: usize, on: IfIndex) -> bool {
         let Some(vip) = self.get(id).and_then(|i| i.vips.get(n)) else { return false };
-        let users = self.index.vips.get(&vip.ip()).into_iter().flatten();
-        let mut all = users.filter_map(|id| self.get(*id)).flat_map(|i| &i.vips);
+        let users = self.index.vips.of(vip.ip());
+        let mut all = users.filter_map(|id| self.get(id)).flat_map(|i| &i.vips);
         let prefix = vip.addr.prefix;
         all.any(|v| v.on == Some(on) && v.addr.prefix == prefix) || self.statics.holds(on, prefix)
     }
