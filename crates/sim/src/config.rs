@@ -11,8 +11,8 @@ use core::time::Duration;
 use model::net::{Address, Route, Rule, RuleAction};
 use model::track::{TrackFile, TrackProcess, TrackScript};
 use model::vrrp::{
-    Auth, AuthHmac, Garp, GarpExtraIf, HmacMode, Notify, OldChecksum, Peer, SyncGroup,
-    TrackInterface, TrackRef, Unicast, Version, Vmac, VrrpInstance,
+    Auth, AuthHmac, GarpExtraIf, HmacMode, OldChecksum, Peer, SyncGroup, TrackInterface, TrackRef,
+    Unicast, Version, Vmac, VrrpInstance,
 };
 use model::{Secret, TrackKind, TrackObject};
 use types::{Family, Prefix, Priority, ScriptId, TrackId, Vrid, Weight};
@@ -51,57 +51,14 @@ pub fn prefix(text: &str) -> Result<Prefix, Error> {
     }
 }
 
-/// An instance with every option at its default.
+/// An instance on eth0 with every other option at its default.
 pub fn plain(name: &str, vrid: u8, priority: u8) -> VrrpInstance {
+    let vrid = Vrid::new(vrid).unwrap_or(Vrid::new(1).expect("1 is not 0"));
     VrrpInstance {
-        name: name.to_owned(),
-        vrid: Vrid::new(vrid).unwrap_or(Vrid::new(1).expect("1 is not 0")),
-        family: Family::V4,
-        version: Version::V2,
         interface: Some("eth0".to_owned()),
-        vrf: None,
         priority: Priority(priority),
         wants_master: priority == 255,
-        advert_int: Duration::from_secs(1),
-        nopreempt: false,
-        preempt_delay: Duration::ZERO,
-        down_timer_adverts: 3,
-        source: None,
-        track_source: false,
-        mcast_group: IpAddr::from([224, 0, 0, 18]),
-        unicast: None,
-        fault_no_peer: false,
-        v3_checksum_as_v2: false,
-        vmac: None,
-        vmac_addr: false,
-        vmac_xmit_base: false,
-        ipvlan: None,
-        dont_track_primary: false,
-        track_interfaces: Vec::new(),
-        tracks: Vec::new(),
-        vips: Vec::new(),
-        evips: Vec::new(),
-        routes: Vec::new(),
-        rules: Vec::new(),
-        no_vips: false,
-        promote_secondaries: false,
-        accept: true,
-        skip_check_adv_addr: false,
-        strict: false,
-        garp: Garp::default(),
-        lower_prio_no_advert: false,
-        higher_prio_send_advert: false,
-        owner_ignore_adverts: false,
-        timer_expired_backup: None,
-        kernel_rx_buf_size: None,
-        debug: 0,
-        linkbeat_use_polling: false,
-        auth: None,
-        auth_hmac: None,
-        notify: Notify::default(),
-        smtp_alert: false,
-        notify_priority_changes: false,
-        config_faults: 0,
+        ..VrrpInstance::plain(name, vrid)
     }
 }
 

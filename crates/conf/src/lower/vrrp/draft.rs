@@ -4,7 +4,7 @@ use std::collections::HashSet;
 use std::net::IpAddr;
 use std::time::Duration;
 
-use model::vrrp::{Garp, GarpExtraIf, Notify, OldChecksum, Peer, Version, VrrpInstance};
+use model::vrrp::{GarpExtraIf, Notify, OldChecksum, Peer, Version, VrrpInstance};
 use types::{Family, Priority, ScriptId, Vrid};
 
 use super::auth;
@@ -110,56 +110,7 @@ pub struct GivenGarp {
 
 impl Draft {
     fn new(name: &str, span: Span) -> Option<Self> {
-        let made = VrrpInstance {
-            name: name.to_owned(),
-            vrid: Vrid::new(1)?,
-            family: Family::V4,
-            version: Version::V2,
-            interface: None,
-            vrf: None,
-            priority: Priority::DEFAULT,
-            wants_master: false,
-            advert_int: Duration::from_secs(1),
-            nopreempt: false,
-            preempt_delay: Duration::ZERO,
-            down_timer_adverts: 3,
-            source: None,
-            track_source: false,
-            mcast_group: IpAddr::from([224, 0, 0, 18]),
-            unicast: None,
-            fault_no_peer: false,
-            v3_checksum_as_v2: false,
-            vmac: None,
-            vmac_addr: false,
-            vmac_xmit_base: false,
-            ipvlan: None,
-            dont_track_primary: false,
-            track_interfaces: Vec::new(),
-            tracks: Vec::new(),
-            vips: Vec::new(),
-            evips: Vec::new(),
-            routes: Vec::new(),
-            rules: Vec::new(),
-            no_vips: false,
-            promote_secondaries: false,
-            accept: true,
-            skip_check_adv_addr: false,
-            strict: false,
-            garp: Garp::default(),
-            lower_prio_no_advert: false,
-            higher_prio_send_advert: false,
-            owner_ignore_adverts: false,
-            timer_expired_backup: None,
-            kernel_rx_buf_size: None,
-            debug: 0,
-            linkbeat_use_polling: false,
-            auth: None,
-            auth_hmac: None,
-            notify: Notify::default(),
-            smtp_alert: false,
-            notify_priority_changes: false,
-            config_faults: 0,
-        };
+        let made = VrrpInstance::plain(name, Vrid::new(1)?);
         Some(Draft { span, made, given: Given::default() })
     }
 
