@@ -28,6 +28,9 @@
 //!
 //! The kernel obeys: an address that is asked for appears at once.
 
+mod show;
+mod words;
+
 use crate::config::{self, Error, duration, next};
 use crate::craft::Craft;
 use core::net::IpAddr;
@@ -37,9 +40,13 @@ use model::vrrp::Debounce;
 use std::collections::{BTreeSet, VecDeque};
 use types::{IfIndex, Mono, Prefix};
 use vrrp_proto::{
-    Action, AddrFact, Detail, Event, FibEntry, FibFact, Input, LinkFact, LinkSpec, Node, Out,
-    Owner, RxMeta, SendAdvert, Setup, SocketId, SocketKey, Stacked, TrackValue,
+    Action, AddrFact, FibEntry, FibFact, Input, LinkFact, Node, Out, Owner, RxMeta, Setup,
+    SocketId, SocketKey, TrackValue,
 };
+
+use show::{describe, describe_advert, millis};
+use words::craft_word;
+pub use words::{link, link_of};
 
 /// Runs a script; the error names line and cause and shows what happened.
 pub fn run(text: &str) -> Result<(), Error> {
@@ -439,168 +446,4 @@ impl Script {
         };
         if is == want { Ok(()) } else { Err(format!("it is {is}")) }
     }
-}
-
-fn craft_word(
-    c: &mut Craft,
-    word: &str,
-    words: &mut dyn Iterator<Item = &str>,
-) -> Result<(), Error> {
-    match word {
-        "prio" => c.priority = next(words, word)?,
-        "vrid" => c.vrid = next(words, word)?,
-        "version" => {
-            c.version = next(words, word)?;
-            c.field = [0, if c.version == 2 { 1 } else { 100 }];
-        }
-        "type" => c.kind = next(words, word)?,
-        "count" => c.count = Some(next(words, word)?),
-        "seconds" => c.field[1] = next(words, word)?,
-        "centiseconds" => c.field = next::<u16>(words, word)?.to_be_bytes(),
-        "auth-type" => c.field[0] = next(words, word)?,
-        "pass" => {
-            let pass: String = next(words, word)?;
-            c.field[0] = 1;
-            for (to, from) in c.auth_data.iter_mut().zip(pass.bytes()) {
-                *to = from;
-            }
-        }
-        "to" => c.dst = next(words, word)?,
-        "ttl" => c.ttl = next(words, word)?,
-        "bad-checksum" => c.checksum_error = 1,
-        "old-checksum" => c.pseudo_dst = Some(IpAddr::from([224, 0, 0, 18])),
-        "total" => c.total = Some(next(words, word)?),
-        "tail" => c.tail = vec![0; next(words, word)?],
-        "ah" => {
-            c.proto = 51;
-            c.field[0] = 2;
-            c.between = config::unhex(&next::<String>(words, word)?);
-        }
-        "no-vips" => c.vips.clear(),
-        _ => return Err(format!("what is `{word}`?")),
-    }
-    Ok(())
-}
-
-/// The link that `spec` asks for.
-pub fn link_of(spec: &LinkSpec, index: u32) -> LinkFact {
-    LinkFact {
-        index: IfIndex(index),
-        name: spec.name.to_string(),
-        up: true,
-        multicast: true,
-        hw_type: 1,
-        mac: spec.kind.mac().unwrap_or_default().into(),
-        broadcast: [0xff; 6].into(),
-        mtu: 1500,
-        set_up: true,
-        group: spec.group,
-        master: spec.master,
-        stacked: Some(Stacked { parent: spec.parent, kind: spec.kind }),
-        ..LinkFact::default()
-    }
-}
-
-/// Flags (`IFF_*`) of an Ethernet interface that is set up, with and without a carrier.
-const UP: u32 = 0x11043;
-const DOWN: u32 = 0x1003;
-
-/// A link from the words after `link`.
-pub fn link(words: &mut dyn Iterator<Item = &str>) -> Result<LinkFact, Error> {
-    let name = next(words, "link")?;
-    let index: u32 = next(words, "link")?;
-    let mut fact = LinkFact {
-        index: IfIndex(index),
-        name,
-        up: true,
-        flags: UP,
-        set_up: true,
-        multicast: true,
-        noarp: false,
-        hw_type: 1,
-        mac: [2, 0, 0, 0, 0, index as u8].into(),
-        broadcast: [0xff; 6].into(),
-        mtu: 1500,
-        ..LinkFact::default()
-    };
-    while let Some(word) = words.next() {
-        match word {
-            "group" => fact.group = next(words, word)?,
-            "up" => (fact.up, fact.set_up, fact.flags) = (true, true, UP),
-            "down" => (fact.up, fact.set_up, fact.flags) = (false, false, DOWN),
-            // Set up, without a carrier.
-            "cut" => (fact.up, fact.set_up, fact.flags) = (false, true, DOWN),
-            "no-multicast" => fact.multicast = false,
-            "noarp" => fact.noarp = true,
-            "below" => fact.below = Some(IfIndex(next(words, word)?)),
-            _ => return Err(format!("what is `{word}`?")),
-        }
-    }
-    Ok(fact)
-}
-
-fn millis(t: Mono) -> String {
-    format!("{:.3}ms", t.as_nanos() as f64 / 1e6)
-}
-
-fn describe_advert(node: &Node, advert: &SendAdvert, packet: &[u8]) -> String {
-    let id = advert.instance;
-    let name = node.instance(id).map_or(id.0.to_string(), |i| i.config().name.clone());
-    let at = match advert.dst {
-        IpAddr::V4(_) => usize::from(packet[0] & 15) * 4 + if packet[9] == 51 { 24 } else { 0 },
-        IpAddr::V6(_) => 0,
-    };
-    format!("advert {name} prio {} from {} to {}", packet[at + 2], advert.src, advert.dst)
-}
-
-fn describe(action: &Action) -> String {
-    let excluded = |e: &bool| if *e { " excluded" } else { "" };
-    let who = |o: &Owner| match o {
-        Owner::Instance(id) => format!("{}", id.0),
-        Owner::Static => "static".to_owned(),
-        Owner::Link => "link".to_owned(),
-        Owner::Former => "former".to_owned(),
-    };
-    match action {
-        Action::OpenSocket { id, key, .. } => {
-            let cast = if key.multicast { "multicast" } else { "unicast" };
-            format!("open {} proto {} {cast} {}", id.0, key.proto, key.addr)
-        }
-        Action::CloseSocket { id } => format!("close {}", id.0),
-        Action::SocketRoom { id, bytes } => format!("room {} {bytes}", id.0),
-        Action::AddAddr { owner, ifindex, addr, excluded: e } => {
-            format!("add {} on {} for {}{}", addr.prefix, ifindex.0, who(owner), excluded(e))
-        }
-        Action::DelAddr { owner, ifindex, addr, excluded: e, best_effort } => format!(
-            "del {} on {} for {}{}{}",
-            addr.prefix,
-            ifindex.0,
-            who(owner),
-            excluded(e),
-            if *best_effort { " best effort" } else { "" }
-        ),
-        Action::AddFib { owner, entry, .. } => format!("add {entry} for {}", who(owner)),
-        Action::DelFib { owner, entry, best_effort, .. } => {
-            let how = if *best_effort { " best effort" } else { "" };
-            format!("del {entry} for {}{how}", who(owner))
-        }
-        Action::Garp(g) => format!("garp {} on {} x{}", g.addr, g.ifindex.0, g.count),
-        Action::MakeLink(l) => format!("make {} on {}: {:?}", l.name, l.parent.0, l.kind),
-        Action::Rules(rules) => format!("rules {:?}", rules.parts),
-        Action::RulesLeft(table) => format!("rules left {table}"),
-        Action::Rule { element, wanted: true } => format!("rule {element:?}"),
-        Action::Rule { element, wanted: false } => format!("no rule {element:?}"),
-        Action::RemoveLink { name, .. } => format!("remove link {name}"),
-        Action::CancelGarps { instance } => format!("cancel garps of {}", instance.0),
-        Action::Report(event) => describe_event(event),
-    }
-}
-
-fn describe_event(event: &Event) -> String {
-    let kind = match event.detail() {
-        Detail::Normal => "log",
-        Detail::Detail => "detail",
-        Detail::Silent => "notify",
-    };
-    format!("{kind} {event}")
 }

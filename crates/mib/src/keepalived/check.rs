@@ -1,16 +1,18 @@
 //! The check branch: virtual servers, real servers, the sync daemon.
 
+mod words;
+
 use crate::table::{Column, Table, pairs, positions, scalar};
 use crate::value::{address, counter32, counter64, enabled, family, gauge, int, text, truth};
 use crate::view::{Row, View};
 use agentx::{SetError, Value};
 use core::net::IpAddr;
 use ipc::msg::snapshot::{Change, DestNow, RealNow, VirtualNow};
-use model::lvs::{
-    Defaults, Forwarding, GroupEntry, Protocol, RealServer, Scheduler, Service, SorryServer,
-    Tunnel, TunnelCsum, VirtualServer,
-};
+use model::lvs::{Defaults, GroupEntry, Protocol, RealServer, Service, SorryServer, VirtualServer};
 use types::{Family, Micros, Traffic};
+use words::*;
+
+pub use words::{service_type, vs_family};
 
 pub fn virtual_server<'a>(v: &View<'a>, row: Row) -> Option<&'a VirtualServer> {
     v.lvs.virtual_servers.get(row[0] as usize)
@@ -70,105 +72,6 @@ fn range(v: &View<'_>, row: Row) -> Option<(IpAddr, IpAddr, u16)> {
     match group_entry(v, row)? {
         GroupEntry::Range { first, last, port } => Some((*first, *last, *port)),
         GroupEntry::Fwmark { .. } => None,
-    }
-}
-
-/// A threshold; 0 is none.
-fn some(v: u32) -> Option<Value> {
-    (v != 0).then(|| gauge(v))
-}
-
-fn seconds(m: Micros) -> Value {
-    gauge(m.0 / 1_000_000)
-}
-
-fn micros(m: Micros) -> Value {
-    gauge(m.0)
-}
-
-fn low(v: u64) -> Value {
-    gauge(v & 0xffff_ffff)
-}
-
-fn high(v: u64) -> Value {
-    gauge(v >> 32)
-}
-
-fn scheduler(v: Scheduler) -> Value {
-    Value::Integer(match v {
-        Scheduler::Rr => 1,
-        Scheduler::Wrr => 2,
-        Scheduler::Lc => 3,
-        Scheduler::Wlc => 4,
-        Scheduler::Lblc => 5,
-        Scheduler::Lblcr => 6,
-        Scheduler::Dh => 7,
-        Scheduler::Sh => 8,
-        Scheduler::Sed => 9,
-        Scheduler::Nq => 10,
-        Scheduler::Fo => 11,
-        Scheduler::Ovf => 12,
-        Scheduler::Mh => 13,
-        Scheduler::Twos => 14,
-    })
-}
-
-fn forwarding(v: Forwarding) -> Value {
-    Value::Integer(match v {
-        Forwarding::Nat => 1,
-        Forwarding::Dr => 2,
-        Forwarding::Tun(_) => 3,
-    })
-}
-
-fn tunnel(v: Forwarding) -> Option<Tunnel> {
-    match v {
-        Forwarding::Tun(tunnel) => Some(tunnel),
-        _ => None,
-    }
-}
-
-fn tunnel_type(v: Forwarding) -> Option<Value> {
-    Some(Value::Integer(match tunnel(v)? {
-        Tunnel::Ipip => 1,
-        Tunnel::Gue { .. } => 2,
-        Tunnel::Gre { .. } => 3,
-    }))
-}
-
-fn tunnel_port(v: Forwarding) -> Option<Value> {
-    match tunnel(v)? {
-        Tunnel::Gue { port, .. } => Some(gauge(port)),
-        _ => None,
-    }
-}
-
-fn tunnel_csum(v: Forwarding) -> Option<Value> {
-    let csum = match tunnel(v)? {
-        Tunnel::Gue { csum, .. } | Tunnel::Gre { csum } => csum,
-        Tunnel::Ipip => return None,
-    };
-    Some(Value::Integer(match csum {
-        TunnelCsum::None => 1,
-        TunnelCsum::Csum => 2,
-        TunnelCsum::RemCsum => 3,
-    }))
-}
-
-/// fwmark(1), ip(2), group(3)
-pub fn service_type(v: &Service) -> Value {
-    Value::Integer(match v {
-        Service::Fwmark(_) => 1,
-        Service::Addr(..) => 2,
-        Service::Group(..) => 3,
-    })
-}
-
-/// The family of a virtual server, as far as it is known.
-pub fn vs_family(vs: &VirtualServer) -> Option<Family> {
-    match vs.service {
-        Service::Addr(addr, _) => Some(Family::of(addr)),
-        _ => vs.family,
     }
 }
 
