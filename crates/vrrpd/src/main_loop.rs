@@ -322,11 +322,13 @@ impl VrrpRole {
             Action::CloseSocket { id } => self.sockets.close(id, &self.poll),
             Action::SocketRoom { id, bytes } => self.sockets.make_room(id, bytes),
             Action::AddAddr { owner, ifindex, addr, .. } => self.exec.add(owner, ifindex, addr),
-            Action::DelAddr { owner, ifindex, addr, .. } => {
+            Action::DelAddr { owner, ifindex, addr, best_effort, .. } => {
                 if self.stays(owner) {
                     return;
                 }
-                if self.reloading && addr.prefix.addr.is_ipv4() {
+                // One that a reload left where it was until its link was there goes later.
+                let late = best_effort && !self.leaving;
+                if (self.reloading || late) && addr.prefix.addr.is_ipv4() {
                     self.promote.hold(ifindex);
                 }
                 self.exec.del(owner, ifindex, addr);

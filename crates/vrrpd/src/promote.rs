@@ -3,8 +3,8 @@
 //! The kernel removes the secondary addresses of a subnet together with its
 //! primary one, unless `promote_secondaries` is set on the interface
 //! (Documentation/networking/ip-sysctl.rst). Owns that setting: it is on for
-//! interfaces whose instances ask for it, and for others while a reload takes
-//! addresses away, which must leave the others alone.
+//! interfaces whose instances ask for it, and for others while addresses go
+//! otherwise than in a transition: a reload must leave the others alone.
 
 use ipc::msg::vrrp::Changed;
 use nix::net::if_::{if_indextoname, if_nametoindex};
