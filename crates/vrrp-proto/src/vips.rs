@@ -74,7 +74,8 @@ impl Instance {
                 best_effort: false,
             });
         }
-        self.veil(index, env);
+        // Also one that waited for its link.
+        self.hide(index, None, env);
     }
 
     /// Takes a virtual address of a renamed link away, whatever its label is by now, and puts it
@@ -128,6 +129,11 @@ impl Instance {
             }
             None => None,
         };
+        self.hide(index, wanted, env);
+    }
+
+    /// Has the firewall hold `wanted` for a virtual address, and nothing else.
+    fn hide(&mut self, index: usize, wanted: Option<Element>, env: &mut Env<'_>) {
         let Some(vip) = self.vips.get_mut(index) else { return };
         if wanted == vip.hidden {
             return;
